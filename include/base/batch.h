@@ -1,0 +1,56 @@
+/*
+ * What crosses between threads: one flat block of entries, without pointers, so that the other
+ * side could as well be another process. Each entry is a fixed head and a payload, padded to 8
+ * bytes.
+ *
+ *     batch_t batch; batch_init(&batch);
+ *     void *payload = batch_append(&batch, kind, connection, slot, bytes);
+ *     ... send batch.bytes / batch.length in one inproc message, then batch_reset or batch_take ...
+ *
+ *     const batch_entry_t *entry = NULL;
+ *     while ((entry = batch_next(bytes, length, entry)) != NULL) ...
+ */
+#ifndef REALMGATE_BASE_BATCH_H
+#define REALMGATE_BASE_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct batch_entry {
+    uint32_t kind;
+    uint32_t payload_bytes;
+    uint64_t subject; /* connection, dial or route: by kind */
+    uint64_t detail;  /* slot, flags or error: by kind */
+    /* the payload follows, then padding to 8 */
+} batch_entry_t;
+
+typedef struct batch {
+    char *bytes;
+    size_t length;
+    size_t room;
+} batch_t;
+
+void batch_init(batch_t *batch);
+void batch_deinit(batch_t *batch);
+void batch_reset(batch_t *batch); /* keeps its memory */
+
+/* Appends an entry with room for a payload (not zeroed, padding is) and returns that room. The
+ * pointer is valid until the next append. */
+void *batch_append(batch_t *batch, uint32_t kind, uint64_t subject, uint64_t detail,
+                   size_t payload_bytes);
+
+/* For a payload whose size is not known before: open, grow with batch_extend (returns the new
+ * bytes' room), close. Only the newest entry can be open. */
+void batch_open(batch_t *batch, uint32_t kind, uint64_t subject, uint64_t detail);
+void *batch_extend(batch_t *batch, size_t bytes);
+void batch_shrink(batch_t *batch, size_t bytes); /* gives back the last `bytes` of the payload */
+void batch_close(batch_t *batch);
+
+/* Hands the block over (the taker frees it with memory_free) and leaves the batch empty. */
+char *batch_take(batch_t *batch, size_t *length);
+
+/* The entry after `entry` (NULL: the first), or NULL at the end. */
+const batch_entry_t *batch_next(const void *bytes, size_t length, const batch_entry_t *entry);
+const void *batch_payload(const batch_entry_t *entry);
+
+#endif

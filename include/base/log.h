@@ -1,0 +1,23 @@
+/*
+ * The log: one line an event on standard error, text or JSON. No password, token or message body
+ * ever goes in.
+ *
+ *     log_event(LEVEL_INFO, "link-up", "realm", "b", "rtt_ms", "0.4", NULL);
+ *
+ * Any thread may call; each line is one write(2). Level and format are set once, before threads.
+ */
+#ifndef REALMGATE_BASE_LOG_H
+#define REALMGATE_BASE_LOG_H
+
+#include <stdbool.h>
+
+typedef enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG } log_level_t;
+
+/* Not thread-safe: call before any thread is started. Before it: LEVEL_INFO, text. */
+void log_start(log_level_t level, bool json, const char *realm);
+
+/* Keys and values alternate as C strings, ended by NULL; a NULL value ends the list too. Values are
+ * quoted and escaped as needed; a line is at most 1024 bytes, longer ones are cut. */
+void log_event(log_level_t level, const char *event, ...);
+
+#endif

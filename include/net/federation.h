@@ -1,0 +1,82 @@
+/*
+ * The federation: one thread that owns the ROUTER, a DEALER a dial, and the ZAP handler. It moves
+ * frames and knows which keys may enter; it does not know what the frames say.
+ *
+ * Batches cross as in net/front_end.h:
+ *
+ *   to the actor (PUSH connects to options.to_actor):
+ *     FED_FRAME      subject = dial id or route, detail = 1 if dialled else 0;
+ *                    payload = KEY_BYTES of the key at the other end (proved by CURVE), then the
+ * frame FED_DIALLED    subject = dial id: the CURVE handshake is through FED_DIAL_LOST  subject =
+ * dial id, detail = dial_error_t: the dial is dead and freed FED_STOPPED    after FED_STOP:
+ * everything handed over has been given to the sockets from the actor (PULL binds
+ * options.from_actor): FED_DIAL       subject = dial id (never used twice); payload =
+ * federation_dial_t FED_HANG_UP    subject = dial id: close it; no event follows FED_SEND subject =
+ * dial id or route, detail = 1 if dialled else 0; payload = the frame FED_ALLOW      payload =
+ * KEY_BYTES: this key may enter the ROUTER FED_DENY       payload = KEY_BYTES: no longer; what it
+ * sends over a session it still has is delivered with its key all the same (the core judges each
+ * message) FED_STOP       end the thread
+ *
+ * CURVE always: the ROUTER is a CURVE server in ZAP domain "realmgate"; a key that is not allowed
+ * gets ZAP status 400 before anything of it is read, unless accept_any. The User-Id that ZAP gives
+ * a session is the key's text (crypto_key_text), and is how a frame's key is known. A frame of a
+ * session without User-Id, or from a peer that chose its own routing id, is dropped and counted.
+ *
+ * A dial is one attempt: libzmq does not reconnect by itself (the core decides when to dial again).
+ * Its end is told apart by the socket's monitor: nobody listens (DIAL_REFUSED), nothing answers in
+ * HANDSHAKE_MS (DIAL_TIMEOUT), address that cannot be resolved (DIAL_UNRESOLVED), ZAP 400 at the
+ * peer (DIAL_REJECTED), the connection closed in the CURVE handshake (DIAL_WRONG_KEY), an
+ * established connection ended (DIAL_BROKEN).
+ *
+ * Sends never block: ZMQ_DONTWAIT; a full pipe or a gone route (ZMQ_ROUTER_MANDATORY) drops the
+ * frame and counts it: the stream sends it again. Frames over PEER_FRAME_BYTES_MAX are refused by
+ * ZMQ_MAXMSGSIZE. Multi-part messages beyond one payload frame are dropped and counted.
+ */
+#ifndef REALMGATE_NET_FEDERATION_H
+#define REALMGATE_NET_FEDERATION_H
+
+#include "base/limits.h"
+#include "types/record.h"
+
+#include <stdbool.h>
+
+enum {
+    FED_FRAME = 1,
+    FED_DIALLED,
+    FED_DIAL_LOST,
+    FED_STOPPED,
+    FED_DIAL = 16,
+    FED_HANG_UP,
+    FED_SEND,
+    FED_ALLOW,
+    FED_DENY,
+    FED_STOP
+};
+
+typedef struct federation_dial {
+    uint8_t key[KEY_BYTES]; /* the key that the peer must hold */
+    address_t address;
+} federation_dial_t;
+
+typedef struct federation federation_t;
+
+typedef struct federation_options {
+    const char *address; /* "127.0.0.1:9100", port 0 picks one */
+    uint8_t public_key[KEY_BYTES];
+    uint8_t secret_key[KEY_BYTES];
+    bool accept_any;
+    const char *to_actor;
+    const char *from_actor;
+} federation_options_t;
+
+/* Binds the ROUTER and starts the thread, in czmq's own context (zsys). NULL and a sentence in
+ * *reason if the address cannot be bound. Call from the main thread. */
+federation_t *federation_new(const federation_options_t *options, const char **reason);
+
+/* The real federation address. Valid as long as the federation. */
+const char *federation_address(const federation_t *federation);
+
+/* The actor must have sent FED_STOP. Joins the thread, frees. */
+void federation_destroy(federation_t **federation);
+
+#endif

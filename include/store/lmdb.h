@@ -1,0 +1,25 @@
+/*
+ * The embedded engine: LMDB, messages keyed by arrival.
+ *
+ * Files in `directory`: store.mdb and store.mdb-lock (MDB_NOSUBDIR). Tables:
+ *
+ *   meta     schema version, realm name, checkpoint
+ *   log      position (MDB_INTEGERKEY, MDB_APPEND) -> message
+ *   heads    mailbox (MDB_INTEGERKEY) -> head
+ *   rows     record kind, then its key, big endian -> row
+ *   verdicts position (MDB_INTEGERKEY) -> code
+ *
+ * Every commit is synced in full: never NOSYNC, NOMETASYNC or MAPASYNC. The map grows by doubling
+ * when a commit meets MDB_MAP_FULL. The row encodings are versioned by the schema version and
+ * bounds-checked when read: a damaged row is STORE_CORRUPT, never an assertion.
+ */
+#ifndef REALMGATE_STORE_LMDB_H
+#define REALMGATE_STORE_LMDB_H
+
+#include "store/store.h"
+
+/* Opens, or makes, the store in an existing directory for the realm of this name. Returns STORE_OK
+ * with a store that the caller closes, or an error and NULL. */
+store_error_t store_lmdb_open(store_t **store, const char *directory, const name_t *realm);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * Durable records: a struct of functions, with LMDB behind it (store/lmdb.h). One thread owns a
+ * store_t; every function may block on the disk.
+ */
+#ifndef REALMGATE_STORE_STORE_H
+#define REALMGATE_STORE_STORE_H
+
+#include "types/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum store_error {
+    STORE_OK = 0,
+    STORE_FULL,    /* no space on the disk */
+    STORE_IO,      /* the disk or the file system failed */
+    STORE_CORRUPT, /* contents that cannot be */
+    STORE_NEWER,   /* written by a newer schema than this program's */
+    STORE_OTHER,   /* belongs to a realm of another name */
+    STORE_BUSY,    /* open in another process */
+} store_error_t;
+
+typedef struct store store_t;
+
+/* Called for each record; returns false to stop (store_load then gives STORE_CORRUPT). Spans are
+ * valid only during the call. */
+typedef bool store_visit_fn(void *context, const record_t *record);
+/* Called for each message of a page, ascending seq. Returns false to stop early. */
+typedef bool store_page_fn(void *context, const message_t *message);
+
+typedef struct store_ops {
+    void (*close)(store_t *store);
+    store_error_t (*load)(store_t *store, store_visit_fn *visit, void *context);
+    store_error_t (*commit)(store_t *store, const record_t *records, size_t count);
+    store_error_t (*page)(store_t *store, const page_query_t *query, store_page_fn *visit,
+                          void *context, bool *more);
+    store_error_t (*lookup)(store_t *store, uint64_t position, store_page_fn *visit, void *context,
+                            code_t *verdict);
+    store_error_t (*backup)(store_t *store, const char *file);
+} store_ops_t;
+
+struct store {
+    const store_ops_t *ops;
+};
+
+/* Closes and frees; *store becomes NULL. */
+void store_close(store_t **store);
+
+/* Visits everything in the order that state_load wants: users, tokens, groups, members, realms,
+ * streams, rejections; heads; the checkpoint; then the messages after the checkpoint ascending,
+ * with all their fields. */
+store_error_t store_load(store_t *store, store_visit_fn *visit, void *context);
+
+/* Commits all records as one transaction and syncs it to the disk before it returns STORE_OK.
+ * Anything else: nothing of it is kept. Messages come with ascending positions. */
+store_error_t store_commit(store_t *store, const record_t *records, size_t count);
+
+/* Visits a page, oldest first. The walk starts at query->newest_position. *more: with oldest_first,
+ * newer ones remain below `before` and the head; else, older ones remain above `after`. Messages
+ * that retention took are skipped. */
+store_error_t store_page(store_t *store, const page_query_t *query, store_page_fn *visit,
+                         void *context, bool *more);
+
+/* Visits the message at a position, if there is one (0 or 1 calls); *verdict is its verdict row or
+ * CODE_OK. */
+store_error_t store_lookup(store_t *store, uint64_t position, store_page_fn *visit, void *context,
+                           code_t *verdict);
+
+/* Writes a consistent copy to a new file; STORE_IO if the file exists. */
+store_error_t store_backup(store_t *store, const char *file);
+
+/* For people and the log: "no space left on the store's disk". Never NULL. */
+const char *store_error_text(store_error_t error);
+
+#endif
