@@ -13,6 +13,7 @@
 #ifndef REALMGATE_BASE_BATCH_H
 #define REALMGATE_BASE_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,8 @@ typedef struct batch {
     char *bytes;
     size_t length;
     size_t room;
+    size_t newest; /* where the newest entry starts */
+    bool is_open;  /* between batch_open and batch_close */
 } batch_t;
 
 void batch_init(batch_t *batch);

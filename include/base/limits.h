@@ -57,7 +57,7 @@
 #define PEER_SOCKET_HWM        8192
 #define STREAM_WINDOW_RECORDS  4096
 #define STREAM_MARKS_MAX       8
-#define STREAM_SEGMENTS_MAX    64
+#define STREAM_SEGMENTS_MAX    16
 #define OUTBOX_RECORDS_MAX     1000000
 #define OUTBOX_BYTES_MAX       (1024LL * 1024 * 1024)
 #define LINKS_MAX              1024

@@ -4,6 +4,11 @@
  *
  *     log_event(LEVEL_INFO, "link-up", "realm", "b", "rtt_ms", "0.4", NULL);
  *
+ * As text: `2026-11-22T10:00:00.123Z info realm=a link-up realm=b rtt_ms=0.4`. As JSON:
+ * `{"time":"...","level":"info","realm":"a","event":"link-up","other_realm":"b","rtt_ms":"0.4"}`;
+ * a key of the head's own (time, level, realm, event) gets the prefix `other_` there, so that no
+ * key stands twice.
+ *
  * Any thread may call; each line is one write(2). Level and format are set once, before threads.
  */
 #ifndef REALMGATE_BASE_LOG_H

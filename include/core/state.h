@@ -48,7 +48,7 @@ void state_step(state_t *state, const event_t *event, effects_t *effects);
 /* Ends a batch of steps: appends what the batch owes the store once (stream rows of the links it
  * touched, a slice of the checkpoint). Call once before each commit. `heads_max` bounds the slice;
  * SIZE_MAX at a clean stop makes the checkpoint complete. */
-void state_batch_end(state_t *state, size_t heads_max, effects_t *effects);
+void state_batch_end(state_t *state, int64_t uptime_us, size_t heads_max, effects_t *effects);
 
 /* Uptime in microseconds at which the next EVENT_TICK is due, INT64_MAX if none is. */
 int64_t state_next_tick_us(const state_t *state);

@@ -2,20 +2,24 @@
  * The federation: one thread that owns the ROUTER, a DEALER a dial, and the ZAP handler. It moves
  * frames and knows which keys may enter; it does not know what the frames say.
  *
- * Batches cross as in net/front_end.h:
+ * Batches cross as in net/front_end.h. To the actor (PUSH connects to options.to_actor):
  *
- *   to the actor (PUSH connects to options.to_actor):
- *     FED_FRAME      subject = dial id or route, detail = 1 if dialled else 0;
- *                    payload = KEY_BYTES of the key at the other end (proved by CURVE), then the
- * frame FED_DIALLED    subject = dial id: the CURVE handshake is through FED_DIAL_LOST  subject =
- * dial id, detail = dial_error_t: the dial is dead and freed FED_STOPPED    after FED_STOP:
- * everything handed over has been given to the sockets from the actor (PULL binds
- * options.from_actor): FED_DIAL       subject = dial id (never used twice); payload =
- * federation_dial_t FED_HANG_UP    subject = dial id: close it; no event follows FED_SEND subject =
- * dial id or route, detail = 1 if dialled else 0; payload = the frame FED_ALLOW      payload =
- * KEY_BYTES: this key may enter the ROUTER FED_DENY       payload = KEY_BYTES: no longer; what it
- * sends over a session it still has is delivered with its key all the same (the core judges each
- * message) FED_STOP       end the thread
+ *   - FED_FRAME: subject = dial id or route, detail = 1 if dialled else 0; payload = KEY_BYTES of
+ *     the key at the other end (proved by CURVE), then the frame
+ *   - FED_DIALLED: subject = dial id: the CURVE handshake is through; its frames come after this
+ *   - FED_DIAL_LOST: subject = dial id, detail = dial_error_t: the dial is dead and freed
+ *   - FED_STOPPED: after FED_STOP: everything handed over has been given to the sockets
+ *
+ * From the actor (PULL binds options.from_actor):
+ *
+ *   - FED_DIAL: subject = dial id (never used twice); payload = federation_dial_t
+ *   - FED_HANG_UP: subject = dial id: close it; at most one event that was on its way follows
+ *   - FED_SEND: subject = dial id or route, detail = 1 if dialled else 0; payload = the frame. For
+ *     a dial that is not through yet it is kept until it is (256 frames, 1 MiB at most)
+ *   - FED_ALLOW: payload = KEY_BYTES: this key may enter the ROUTER
+ *   - FED_DENY: payload = KEY_BYTES: no longer; what it sends over a session it still has is
+ *     delivered with its key all the same (the core judges each message)
+ *   - FED_STOP: end the thread
  *
  * CURVE always: the ROUTER is a CURVE server in ZAP domain "realmgate"; a key that is not allowed
  * gets ZAP status 400 before anything of it is read, unless accept_any. The User-Id that ZAP gives
@@ -24,9 +28,9 @@
  *
  * A dial is one attempt: libzmq does not reconnect by itself (the core decides when to dial again).
  * Its end is told apart by the socket's monitor: nobody listens (DIAL_REFUSED), nothing answers in
- * HANDSHAKE_MS (DIAL_TIMEOUT), address that cannot be resolved (DIAL_UNRESOLVED), ZAP 400 at the
- * peer (DIAL_REJECTED), the connection closed in the CURVE handshake (DIAL_WRONG_KEY), an
- * established connection ended (DIAL_BROKEN).
+ * HANDSHAKE_MS from FED_DIAL on (DIAL_TIMEOUT), address that cannot be resolved (DIAL_UNRESOLVED),
+ * ZAP 400 at the peer (DIAL_REJECTED), the connection closed in the CURVE handshake
+ * (DIAL_WRONG_KEY), an established connection ended (DIAL_BROKEN).
  *
  * Sends never block: ZMQ_DONTWAIT; a full pipe or a gone route (ZMQ_ROUTER_MANDATORY) drops the
  * frame and counts it: the stream sends it again. Frames over PEER_FRAME_BYTES_MAX are refused by
@@ -69,8 +73,14 @@ typedef struct federation_options {
     const char *from_actor;
 } federation_options_t;
 
+/* czmq's own context (zsys), made ready for a realm: sockets enough for LINKS_MAX dials, and no
+ * signal handlers of czmq's. The first call makes it and must come before any socket in it. Call
+ * from the main thread. */
+void *federation_context(void);
+
 /* Binds the ROUTER and starts the thread, in czmq's own context (zsys). NULL and a sentence in
- * *reason if the address cannot be bound. Call from the main thread. */
+ * *reason (static) if the address cannot be bound. Only one federation a process. Call from the
+ * main thread. */
 federation_t *federation_new(const federation_options_t *options, const char **reason);
 
 /* The real federation address. Valid as long as the federation. */

@@ -87,7 +87,9 @@ typedef struct stream_mark {
 /* Everything durable about both directions of a link, one row a realm. */
 typedef struct stream_record {
     uint32_t realm;
-    uint32_t done;      /* outgoing: all up to this seq are settled with the peer or expired */
+    uint32_t done;      /* outgoing: the peer has taken or refused all up to this seq, or they
+                           expired; goes back when the peer was restored from a backup */
+    uint32_t judged;    /* outgoing: the highest `done` ever: no verdict is told twice */
     uint32_t settled;   /* outgoing: all up to this seq have their local consequences */
     stream_mark_t peer; /* outgoing: the mark that the peer last told us */
     uint64_t bytes;     /* outgoing: body bytes of (done, head], for the limit */

@@ -5,20 +5,26 @@
  *     string   = length:u16 bytes
  *     address  = string(host) port:u16
  *     mark     = epoch:u64 seq:u32
- *     standing = count:u8 mark* count:u16 (seq:u32 code:u16)*
+ *     standing = count:u8 mark* count:u16 rejection*
+ *     rejection = seq:u32 code:u16
+ *     record   = kind:u8 number:u64 time:i64 string(from) string(to) string(body)
  *
- *     ACKREALM               body = string(realm) string(from) address address standing
- *     WELCOME                body = refusal:u8 string(from) standing
- *     RECORDS                body = mark(base) mark(first) done:u32 flags:u8 (1 pulled, 2 more)
- *                                   count:u16 record*
- *     record                      = kind:u8 number:u64 time:i64 string(from) string(to)
- * string(body) ACK                    body = standing REMOTEINBOXREALM       body = string(user)
- * string(realm) standing REMOTEINBOXGROUPREALM  body = string(group) string(realm) standing PING,
- * PONG             body = stamp:u64 done:u32 pending:u32 standing ERROR                  body =
- * refusal:u8
+ *     kind                    body
+ *     ACKREALM                string(realm) string(from) address address standing
+ *     WELCOME                 refusal:u8 string(from) standing
+ *     RECORDS                 mark(base) mark(first) done:u32 flags:u8 count:u16 record*
+ *     ACK                     standing
+ *     REMOTEINBOXREALM        string(user) string(realm) standing
+ *     REMOTEINBOXGROUPREALM   string(group) string(realm) standing
+ *     PING, PONG              stamp:u64 done:u32 pending:u32 standing
+ *     ERROR                   refusal:u8
  *
- * Every read is bounds-checked; a field over its limit, a name outside the rule where a name_t is
- * read, or bytes left over refuse the whole message. from/to/body of records are only checked
+ * The flags of RECORDS: 1 = pulled, 2 = more. The name of WELCOME may be empty, the host of an
+ * address too.
+ *
+ * Every read is bounds-checked; a field over its limit, a name outside the rule (or not folded)
+ * where a name_t is read, a host that is not printable ASCII, a number outside its enum, seqs that
+ * would wrap, or bytes left over refuse the whole message. from/to/body of records are only checked
  * against their sizes here: the core judges each record, so that one bad one does not hold up the
  * stream.
  */

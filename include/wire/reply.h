@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "types/reply.h"
+#include "wire/json.h"
 
 /* The stable word of a code ("NO_USER") and its text for people ("user tidak ditemukan"). NULL
  * for CODE_OK and numbers outside the table. */
@@ -24,9 +25,5 @@ void reply_write_error(buffer_t *out, code_t code);
 void reply_page_begin(buffer_t *out);
 void reply_page_message(buffer_t *out, const message_t *message, const name_t *realm, bool first);
 void reply_page_end(buffer_t *out, bool more, bool stale);
-
-/* Appends a JSON string with its quotes; bytes are valid UTF-8. Only what JSON demands is
- * escaped: quote, backslash, control characters. */
-void json_string(buffer_t *out, span_t text);
 
 #endif

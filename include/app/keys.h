@@ -1,0 +1,28 @@
+/*
+ * The realm's long-term CURVE key pair, kept in realm.key (0600) in the data directory: two lines,
+ * "public KEY" and "secret KEY", keys in unpadded base64url.
+ */
+#ifndef REALMGATE_APP_KEYS_H
+#define REALMGATE_APP_KEYS_H
+
+#include "app/data_dir.h"
+
+#include <stdint.h>
+
+typedef struct keys {
+    uint8_t public_key[KEY_BYTES];
+    uint8_t secret_key[KEY_BYTES];
+} keys_t;
+
+/* Reads the key pair. *missing if there is no file (and EXIT_RUNTIME). EXIT_RUNTIME and a sentence
+ * if others than the owner may read the file, or if it is damaged: a wrong format, or a public key
+ * that is not the secret key's. */
+exit_code_t keys_read(keys_t *keys, const data_dir_t *dir, bool *missing, problem_t *problem);
+
+/* Reads the key pair, or makes one and writes it. Needs the lock; random_start came before. */
+exit_code_t keys_open(keys_t *keys, const data_dir_t *dir, problem_t *problem);
+
+/* Overwrites the secret in memory. */
+void keys_wipe(keys_t *keys);
+
+#endif

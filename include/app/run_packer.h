@@ -1,0 +1,18 @@
+/*
+ * Turns a run of an outbox, as the core asks for it, into PEER_RECORDS frames for the federation.
+ */
+#ifndef REALMGATE_APP_RUN_PACKER_H
+#define REALMGATE_APP_RUN_PACKER_H
+
+#include "base/batch.h"
+#include "store/store.h"
+#include "types/effect.h"
+
+/* Reads the run from the store and appends its frames to `out` as FED_SEND entries. A pushed run
+ * becomes as many frames as it needs, each on top of the one before, and none if nothing of it is
+ * left. A pulled run is always exactly one frame, perhaps without records, that says whether more
+ * is there. Where retention took records the next frame starts behind the gap, still on top of the
+ * last record that was sent. */
+store_error_t run_pack(store_t *store, const peer_send_t *send, batch_t *out);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * The client's requests: one row each in the command table (commands.c), one handler each. HELP,
+ * usage errors, arity and authorisation come from the row.
+ */
+#ifndef REALMGATE_CORE_COMMAND_H
+#define REALMGATE_CORE_COMMAND_H
+
+#include "model.h"
+
+typedef enum access {
+    ACCESS_ANYONE,   /* no AUTH needed */
+    ACCESS_USER,     /* an authenticated user: the request acts in its name */
+    ACCESS_READER,   /* an authenticated user, or the admin socket */
+    ACCESS_OPERATOR, /* a user with the operator role, or the admin socket */
+    ACCESS_SERVER,   /* between realms only: a client is told SERVER_ONLY */
+} access_t;
+
+/* A request on its way through its handler. */
+typedef struct call {
+    turn_t *turn;
+    const struct command *command;
+    ticket_t ticket;
+    bool admin;
+    uint32_t user; /* who asks, 0 = nobody */
+    uint8_t argument_count;
+    span_t arguments[REQUEST_TOKENS_MAX - 1]; /* of a text command the last is the raw text */
+} call_t;
+
+typedef void command_handler_t(call_t *call);
+
+typedef struct command {
+    const char *word;
+    const char *usage;
+    const char *help;
+    access_t access;
+    uint8_t arguments_min, arguments_max;
+    bool text_last; /* the last argument is a text: to the end of the line, byte for byte */
+    command_handler_t *handler;
+} command_t;
+
+/* The rows, in the order of HELP. */
+const command_t *command_table(size_t *count);
+
+/* word -> const command_t *, for state_t.commands. */
+#define COMMAND_WORD_BYTES_MAX 24
+map_t *command_index(const uint8_t seed[16]);
+
+/* Looks the request up, checks arity and who asks, and runs its handler. */
+void command_run(turn_t *turn, ticket_t ticket, const request_t *request, const char *line);
+
+/* The handlers, by the file they live in. */
+command_handler_t session_auth, session_resume, session_logout, session_ping, session_quit,
+    session_help;
+command_handler_t private_send, private_inbox, private_check_message;
+command_handler_t group_add, group_join, group_leave, group_send, group_inbox, group_check;
+command_handler_t link_add_realm, link_check_realms, link_trust_realm, link_remove_realm,
+    link_list_realms;
+command_handler_t remote_send, remote_inbox, remote_send_group, remote_inbox_group;
+command_handler_t account_register, account_add, account_remove, account_password, account_list;
+command_handler_t server_check;
+
+#endif

@@ -1,0 +1,211 @@
+/*
+ * The command table, and the way of a request to its handler: word, arity, who may. Handlers never
+ * check these again.
+ */
+#include "command.h"
+
+#include "answer.h"
+#include "base/assert.h"
+#include "session.h"
+
+#include <string.h>
+
+#define PAGING "[AFTER <seq> | BEFORE <seq>] [LIMIT <n>]"
+
+static const command_t commands[] = {
+    {"AUTH", "AUTH <user> <password>", "bind this connection to a user; data is a token for RESUME",
+     ACCESS_ANYONE, 2, 2, false, session_auth},
+    {"SEND", "SEND <user> <message>", "private message to a user of this realm", ACCESS_USER, 2, 2,
+     true, private_send},
+    {"INBOX", "INBOX " PAGING, "private messages from users of this realm", ACCESS_USER, 0, 4,
+     false, private_inbox},
+    {"ADDGROUP", "ADDGROUP <group> <password>", "make a group and become its first member",
+     ACCESS_USER, 2, 2, false, group_add},
+    {"JOINGROUP", "JOINGROUP <group> <password>", "become a member of a group", ACCESS_USER, 2, 2,
+     false, group_join},
+    {"SENDGROUP", "SENDGROUP <group> <message>", "message to a group of this realm", ACCESS_USER, 2,
+     2, true, group_send},
+    {"INBOXGROUP", "INBOXGROUP <group> " PAGING, "messages of a group of this realm", ACCESS_USER,
+     1, 5, false, group_inbox},
+    {"ADDREALM", "ADDREALM <realm> <address> <port> [key]", "link another realm", ACCESS_OPERATOR,
+     3, 4, false, link_add_realm},
+    {"ACKREALM", "ACKREALM <realm> <addr> <port> <src addr> <src port>",
+     "between realms: the other half of ADDREALM", ACCESS_SERVER, 0, 0, false, NULL},
+    {"CHECKREALM", "CHECKREALM", "linked realms and how they are", ACCESS_READER, 0, 0, false,
+     link_check_realms},
+    {"SENDREALM", "SENDREALM <realm> <user> <message>",
+     "private message to a user of another realm", ACCESS_USER, 3, 3, true, remote_send},
+    {"INBOXREALM", "INBOXREALM <realm> " PAGING, "private messages from users of that realm",
+     ACCESS_USER, 1, 5, false, remote_inbox},
+    {"REMOTEINBOXREALM", "REMOTEINBOXREALM <user> <realm>",
+     "between realms: hand over what is pending for a user", ACCESS_SERVER, 0, 0, false, NULL},
+    {"SENDGROUPREALM", "SENDGROUPREALM <realm> <group> <message>",
+     "message to the group of the same name and password in another realm", ACCESS_USER, 3, 3, true,
+     remote_send_group},
+    {"RECVGROUPREALM", "RECVGROUPREALM <realm> <user> <group> <message>",
+     "between realms: a group message, sealed with the group's key", ACCESS_SERVER, 0, 0, false,
+     NULL},
+    {"INBOXGROUPREALM", "INBOXGROUPREALM <realm> <group> " PAGING,
+     "messages of a group shared with that realm, both directions", ACCESS_USER, 2, 6, false,
+     remote_inbox_group},
+    {"REMOTEINBOXGROUPREALM", "REMOTEINBOXGROUPREALM <group> <realm>",
+     "between realms: hand over what is pending for a group", ACCESS_SERVER, 0, 0, false, NULL},
+    {"REGISTER", "REGISTER <user> <password>",
+     "make a user of your own, where registration is open", ACCESS_ANYONE, 2, 2, false,
+     account_register},
+    {"RESUME", "RESUME <token>", "bind this connection to the user of a token", ACCESS_ANYONE, 1, 1,
+     false, session_resume},
+    {"LOGOUT", "LOGOUT", "void this connection's token and unbind it", ACCESS_USER, 0, 0, false,
+     session_logout},
+    {"LEAVEGROUP", "LEAVEGROUP <group>", "stop being a member of a group", ACCESS_USER, 1, 1, false,
+     group_leave},
+    {"CHECKGROUP", "CHECKGROUP", "your groups and their members", ACCESS_USER, 0, 0, false,
+     group_check},
+    {"CHECKMESSAGE", "CHECKMESSAGE <id>", "what became of a message of yours", ACCESS_USER, 1, 1,
+     false, private_check_message},
+    {"PING", "PING", "answer PONG", ACCESS_ANYONE, 0, 0, false, session_ping},
+    {"HELP", "HELP", "the requests that this connection may use", ACCESS_ANYONE, 0, 0, false,
+     session_help},
+    {"QUIT", "QUIT", "say goodbye and close", ACCESS_ANYONE, 0, 0, false, session_quit},
+    {"PASSWORD", "PASSWORD <user> <password>", "set a new password: your own, or as operator any",
+     ACCESS_READER, 2, 2, false, account_password},
+    {"ADDUSER", "ADDUSER <user> <password> [operator]", "make a user", ACCESS_OPERATOR, 2, 3, false,
+     account_add},
+    {"DELUSER", "DELUSER <user>", "remove a user", ACCESS_OPERATOR, 1, 1, false, account_remove},
+    {"LISTUSER", "LISTUSER", "all users", ACCESS_OPERATOR, 0, 0, false, account_list},
+    {"TRUSTREALM", "TRUSTREALM <realm> <key>", "pin a realm's public key", ACCESS_OPERATOR, 2, 2,
+     false, link_trust_realm},
+    {"DELREALM", "DELREALM <realm>", "end a link and forget its key; what is queued bounces",
+     ACCESS_OPERATOR, 1, 1, false, link_remove_realm},
+    {"LISTREALM", "LISTREALM", "pinned and linked realms with their keys", ACCESS_OPERATOR, 0, 0,
+     false, link_list_realms},
+    {"CHECKSERVER", "CHECKSERVER", "version, uptime and counts", ACCESS_OPERATOR, 0, 0, false,
+     server_check},
+};
+
+const command_t *command_table(size_t *count) {
+    *count = sizeof(commands) / sizeof(commands[0]);
+    return commands;
+}
+
+map_t *command_index(const uint8_t seed[16]) {
+    map_t *index = map_new(COMMAND_WORD_BYTES_MAX, sizeof(const command_t *), seed);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        char word[COMMAND_WORD_BYTES_MAX] = {0};
+        size_t length = strlen(commands[i].word);
+        ASSERT(length <= sizeof(word));
+        memcpy(word, commands[i].word, length);
+        *(const command_t **)map_put(index, word) = &commands[i];
+    }
+    return index;
+}
+
+static const command_t *command_find(const state_t *state, span_t word) {
+    char upper[COMMAND_WORD_BYTES_MAX] = {0};
+    if (word.length == 0 || word.length > sizeof(upper))
+        return NULL;
+    for (size_t i = 0; i < word.length; i++) {
+        char c = word.bytes[i];
+        upper[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    }
+    const command_t **row = map_get(state->commands, upper);
+    return row == NULL ? NULL : *row;
+}
+
+static span_t token(const request_t *request, const char *line, unsigned index) {
+    return (span_t){.bytes = line + request->token_offset[index],
+                    .length = request->token_bytes[index]};
+}
+
+/* The text starts after exactly one space behind the last word argument. */
+static bool take_text(call_t *call, const request_t *request, const char *line) {
+    unsigned words = call->command->arguments_max; /* request word included, text left out */
+    if (request->token_count < words)
+        return false;
+    size_t start = (size_t)request->token_offset[words - 1] + request->token_bytes[words - 1] + 1;
+    if (start >= request->line_bytes)
+        return false;
+    for (unsigned i = 1; i < words; i++)
+        call->arguments[i - 1] = token(request, line, i);
+    call->arguments[words - 1] =
+        (span_t){.bytes = line + start, .length = request->line_bytes - start};
+    call->argument_count = (uint8_t)words;
+    return true;
+}
+
+static bool take_arguments(call_t *call, const request_t *request, const char *line) {
+    const command_t *command = call->command;
+    if (command->text_last)
+        return take_text(call, request, line);
+    unsigned count = request->token_count - 1U;
+    if (count < command->arguments_min || count > command->arguments_max)
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        call->arguments[i] = token(request, line, i + 1);
+    call->argument_count = (uint8_t)count;
+    return true;
+}
+
+/* CODE_OK, AUTH_REQUIRED or FORBIDDEN. */
+static code_t may_run(const state_t *state, access_t access, uint32_t user, bool admin) {
+    switch (access) {
+    case ACCESS_ANYONE:
+        return CODE_OK;
+    case ACCESS_USER:
+        return user != 0 ? CODE_OK : CODE_AUTH_REQUIRED;
+    case ACCESS_READER:
+        return user != 0 || admin ? CODE_OK : CODE_AUTH_REQUIRED;
+    case ACCESS_OPERATOR:
+        if (admin)
+            return CODE_OK;
+        if (user == 0)
+            return CODE_AUTH_REQUIRED;
+        return user_find(state, user)->record.is_operator ? CODE_OK : CODE_FORBIDDEN;
+    case ACCESS_SERVER:
+        break;
+    }
+    return CODE_SERVER_ONLY;
+}
+
+void command_run(turn_t *turn, ticket_t ticket, const request_t *request, const char *line) {
+    state_t *state = turn->state;
+    const session_t *session = map_get(state->sessions, &ticket.connection);
+    call_t call = {.turn = turn, .ticket = ticket, .admin = request->admin};
+    call.user = session == NULL ? 0 : session->user;
+    ASSERT(call.user == 0 || user_find(state, call.user) != NULL);
+    state->requests += 1;
+    if (request->token_count > 0)
+        call.command = command_find(state, token(request, line, 0));
+    if (call.command == NULL) {
+        answer_error(turn, ticket, CODE_PROTOCOL);
+        return;
+    }
+    if (call.command->access == ACCESS_SERVER) {
+        answer_error(turn, ticket, CODE_SERVER_ONLY);
+        return;
+    }
+    if (!take_arguments(&call, request, line)) {
+        answer_usage(&call);
+        return;
+    }
+    code_t code = may_run(state, call.command->access, call.user, call.admin);
+    if (code == CODE_OK)
+        call.command->handler(&call);
+    else
+        answer_error(turn, ticket, code);
+}
+
+void session_help(call_t *call) {
+    effects_t *effects = call->turn->effects;
+    size_t rows;
+    const command_t *table = command_table(&rows);
+    help_line_t *lines = arena_alloc(&effects->arena, rows * sizeof(*lines));
+    uint32_t count = 0;
+    for (size_t i = 0; i < rows; i++) {
+        if (may_run(call->turn->state, table[i].access, call->user, call->admin) == CODE_OK)
+            lines[count++] = (help_line_t){table[i].word, table[i].usage, table[i].help};
+    }
+    reply_t *reply = effects_reply(effects, call->ticket, REPLY_HELP);
+    reply->help.count = count;
+    reply->help.rows = lines;
+}

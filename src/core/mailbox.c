@@ -1,0 +1,157 @@
+/*
+ * Heads of mailboxes and their checkpoints. Never touches message bodies.
+ */
+#include "mailbox.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+#define MAILBOX_ID_BITS 30
+#define MAILBOX_ID_MASK ((1U << MAILBOX_ID_BITS) - 1)
+
+mailbox_t mailbox_address(mailbox_kind_t kind, uint32_t owner, uint32_t realm) {
+    ASSERT(owner <= MAILBOX_ID_MASK && realm <= MAILBOX_ID_MASK);
+    return (mailbox_t)kind << (2 * MAILBOX_ID_BITS) | (mailbox_t)owner << MAILBOX_ID_BITS | realm;
+}
+
+mailbox_kind_t mailbox_kind(mailbox_t mailbox) {
+    return (mailbox_kind_t)(mailbox >> (2 * MAILBOX_ID_BITS));
+}
+
+uint32_t mailbox_realm(mailbox_t mailbox) {
+    return (uint32_t)(mailbox & MAILBOX_ID_MASK);
+}
+
+uint32_t mailbox_head(const state_t *state, mailbox_t mailbox) {
+    const mailbox_head_t *head = map_get(state->heads, &mailbox);
+    return head == NULL ? 0 : head->seq;
+}
+
+static uint64_t head_position(const mailbox_head_t *head, unsigned level) {
+    uint64_t position = 0;
+    for (unsigned i = 0; i < sizeof(head->positions[level]); i++)
+        position |= (uint64_t)head->positions[level][i] << (8 * i);
+    return position;
+}
+
+static void head_set_position(mailbox_head_t *head, unsigned level, uint64_t position) {
+    for (unsigned i = 0; i < sizeof(head->positions[level]); i++)
+        head->positions[level][i] = (uint8_t)(position >> (8 * i));
+}
+
+/* The number of trailing zero digits of seq in base 4, capped to the highest level. */
+static unsigned seq_level(uint32_t seq) {
+    ASSERT(seq > 0);
+    unsigned level = (unsigned)__builtin_ctz(seq) / 2;
+    return level < HEAD_LEVELS ? level : HEAD_LEVELS - 1;
+}
+
+static void head_advance(mailbox_head_t *head, uint64_t position) {
+    head->seq += 1;
+    for (unsigned level = 0; level <= seq_level(head->seq); level++)
+        head_set_position(head, level, position);
+}
+
+static void mark_dirty(state_t *state, mailbox_t mailbox) {
+    *(uint8_t *)map_put(state->dirty, &mailbox) = 1;
+}
+
+message_t *mailbox_append(turn_t *turn, mailbox_t mailbox) {
+    state_t *state = turn->state;
+    mailbox_head_t *head = map_put(state->heads, &mailbox);
+    ASSERT(head->seq < UINT32_MAX);
+    message_t *message = &effects_record(turn->effects, RECORD_MESSAGE)->message;
+    message->position = message->number = state->next_position++;
+    message->mailbox = mailbox;
+    message->seq = head->seq + 1;
+    message->previous = head_position(head, 0);
+    message->jump = head_position(head, seq_level(message->seq));
+    message->time_ms = turn->now_ms;
+    head_advance(head, message->position);
+    mark_dirty(state, mailbox);
+    return message;
+}
+
+page_query_t mailbox_query(const state_t *state, mailbox_t mailbox, uint32_t limit) {
+    const mailbox_head_t *head = map_get(state->heads, &mailbox);
+    page_query_t query = {.mailbox = mailbox, .limit = limit};
+    if (head != NULL) {
+        query.newest_seq = head->seq;
+        query.newest_position = head_position(head, 0);
+    }
+    return query;
+}
+
+page_query_t mailbox_run(const state_t *state, mailbox_t mailbox, uint32_t first, uint32_t last) {
+    ASSERT(first > 0 && first <= last);
+    page_query_t query = mailbox_query(state, mailbox, last - first + 1);
+    query.after = first - 1;
+    query.before = last + 1;
+    query.oldest_first = true;
+    return query;
+}
+
+bool mailbox_load(state_t *state, const message_t *message) {
+    if (message->seq == 0 || message->position < state->next_position)
+        return false;
+    mailbox_head_t *head = map_put(state->heads, &message->mailbox);
+    state->next_position = message->position + 1;
+    if (message->seq <= head->seq)
+        return true; /* The head was written after this message, see mailbox.h. */
+    if (message->seq != head->seq + 1)
+        return false;
+    head_advance(head, message->position);
+    mark_dirty(state, message->mailbox);
+    return true;
+}
+
+void mailbox_load_head(state_t *state, const head_record_t *record) {
+    mailbox_head_t *head = map_put(state->heads, &record->mailbox);
+    *head = record->head;
+}
+
+/* A checkpoint begins when enough was appended, or at a clean stop when anything was. */
+static bool checkpoint_begin(state_t *state, size_t heads_max) {
+    uint64_t appended = state->next_position - 1 - state->checkpoint;
+    bool due = heads_max == SIZE_MAX ? appended > 0 : appended >= STORE_CHECKPOINT_EVERY;
+    if (!due)
+        return false;
+    uint8_t seed[16];
+    model_draw(state, seed, sizeof(seed));
+    state->writing = state->dirty;
+    state->dirty = map_new(sizeof(mailbox_t), 1, seed);
+    state->checkpoint_target = state->next_position - 1;
+    return true;
+}
+
+static void checkpoint_heads(state_t *state, size_t heads_max, effects_t *effects) {
+    size_t cursor = 0;
+    const void *mailbox;
+    for (size_t i = 0; i < heads_max && map_next(state->writing, &cursor, &mailbox, NULL); i++) {
+        head_record_t *record = &effects_record(effects, RECORD_HEAD)->head;
+        memcpy(&record->mailbox, mailbox, sizeof(record->mailbox));
+        record->head = *(const mailbox_head_t *)map_get(state->heads, mailbox);
+        (void)map_remove(state->writing, mailbox);
+    }
+}
+
+static void checkpoint_end(state_t *state, effects_t *effects) {
+    effects_record(effects, RECORD_CHECKPOINT)->checkpoint.position = state->checkpoint_target;
+    state->checkpoint = state->checkpoint_target;
+    map_destroy(&state->writing);
+}
+
+void mailbox_checkpoint(state_t *state, size_t heads_max, effects_t *effects) {
+    /* At a clean stop first the one under way, then one of what came since. */
+    for (int round = 0; round < 2; round++) {
+        if (state->writing == NULL && !checkpoint_begin(state, heads_max))
+            return;
+        checkpoint_heads(state, heads_max, effects);
+        if (map_count(state->writing) > 0)
+            return;
+        checkpoint_end(state, effects);
+        if (heads_max != SIZE_MAX)
+            return;
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * Mailboxes: dense seqs over the log of arrivals.
+ *
+ * A message stores two positions of older messages of its mailbox: that of seq - 1, and a farther
+ * jump. For seq s let k be the number of trailing zero digits of s in base 4 (at most
+ * HEAD_LEVELS - 1): the jump leads to s - 4^k. A reader goes from the head to any seq in at most
+ * 3 jumps a level up and 3 down: O(log n), and an append needs nothing but the head: the newest
+ * position of each level, 64 bytes.
+ *
+ * Heads reach the store by checkpoints that are spread over many commits: while the heads that were
+ * dirty when it began are written, newer messages may already be in them; a replay skips what a
+ * head already knows, so the checkpoint still holds.
+ */
+#ifndef REALMGATE_CORE_MAILBOX_H
+#define REALMGATE_CORE_MAILBOX_H
+
+#include "model.h"
+
+mailbox_t mailbox_address(mailbox_kind_t kind, uint32_t owner, uint32_t realm);
+mailbox_kind_t mailbox_kind(mailbox_t mailbox);
+uint32_t mailbox_realm(mailbox_t mailbox); /* the realm id, 0 if the kind has none */
+
+/* The seq of the newest message, 0 if the mailbox is empty. */
+uint32_t mailbox_head(const state_t *state, mailbox_t mailbox);
+
+/* Appends a message record to the effects with position, mailbox, seq, previous, jump and number
+ * (= position) set; the caller fills in the rest. */
+message_t *mailbox_append(turn_t *turn, mailbox_t mailbox);
+
+/* A query over the whole mailbox: the newest `limit`. */
+page_query_t mailbox_query(const state_t *state, mailbox_t mailbox, uint32_t limit);
+
+/* A query for the seqs [first, last] of the mailbox, oldest first. */
+page_query_t mailbox_run(const state_t *state, mailbox_t mailbox, uint32_t first, uint32_t last);
+
+/* Replay at start. False if the message doesn't continue its mailbox: a corrupt store. */
+bool mailbox_load(state_t *state, const message_t *message);
+void mailbox_load_head(state_t *state, const head_record_t *record);
+
+/* Appends at most heads_max head records of the checkpoint under way, and its end. */
+void mailbox_checkpoint(state_t *state, size_t heads_max, effects_t *effects);
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * What a realm holds in memory, and the turn that every handler works in. Private to core: handlers
+ * reach all of it, nobody else does. Message bodies are not here; they stay in the store.
+ */
+#ifndef REALMGATE_CORE_MODEL_H
+#define REALMGATE_CORE_MODEL_H
+
+#include "base/map.h"
+#include "core/state.h"
+
+#define FAST_DIGEST_BYTES 16
+
+typedef struct user {
+    user_record_t record;
+    bool has_fast; /* `fast` is the keyed digest of the password, after one slow success */
+    uint8_t fast[FAST_DIGEST_BYTES];
+    uint8_t (*tokens)[DIGEST_BYTES]; /* oldest first */
+    size_t token_count, token_room;
+    uint32_t *groups;
+    size_t group_count, group_room;
+} user_t;
+
+typedef struct group {
+    group_record_t record;
+    uint32_t *members; /* in order of joining */
+    size_t member_count, member_room;
+} group_t;
+
+/* A request that waits until an earlier one of its connection is answered. */
+typedef struct deferred {
+    struct deferred *next;
+    uint32_t slot;
+    request_t request;
+    char line[];
+} deferred_t;
+
+typedef struct session {
+    uint32_t user; /* 0 = not authenticated */
+    bool blocked;  /* a request is with a worker, a peer or the store */
+    bool has_token;
+    uint8_t token[DIGEST_BYTES]; /* digest of the token that bound this connection */
+    uint32_t deferred_count;
+    deferred_t *deferred, *deferred_last;
+} session_t;
+
+/* A request that waits for a worker, the store or a peer, found by its job number. */
+typedef enum pending_kind {
+    PENDING_AUTH = 1,
+    PENDING_ADD_USER,
+    PENDING_REGISTER,
+    PENDING_SET_PASSWORD,
+    PENDING_ADD_GROUP,
+    PENDING_JOIN_GROUP,
+    PENDING_LOOKUP,
+} pending_kind_t;
+
+typedef struct pending {
+    pending_kind_t kind;
+    ticket_t ticket;
+    uint32_t user; /* AUTH: the user tried, 0 = unknown; else who asks */
+    name_t name;   /* the user or group that it is about */
+    bool is_operator;
+    password_hash_t hash; /* AUTH: what was verified against */
+    uint8_t fast[FAST_DIGEST_BYTES];
+} pending_t;
+
+/* INBOXREALM or INBOXGROUPREALM, while the peer is asked for what it still has. */
+typedef struct pull {
+    ticket_t ticket;
+    uint32_t realm;
+    int64_t deadline_us;
+    bool group;
+    name_t name; /* the user or group */
+    page_query_t query;
+} pull_t;
+
+/* SENDREALM or SENDGROUPREALM, committed to the outbox, while the peer's verdict is awaited. */
+typedef struct parked {
+    ticket_t ticket;
+    uint32_t seq;
+    uint32_t group; /* 0 = private */
+    uint32_t user;
+    uint64_t number;
+    int64_t time_ms;
+    int64_t deadline_us;
+    char *text; /* of a group message: for our own copy */
+    size_t text_bytes;
+} parked_t;
+
+typedef enum link_phase { LINK_IDLE, LINK_DIALLING, LINK_GREETING, LINK_UP } link_phase_t;
+
+typedef enum sweep_purpose {
+    SWEEP_NONE,
+    SWEEP_SETTLE, /* at start: give each record its local consequences */
+    SWEEP_REJECT, /* read the one that the peer refused, to bounce it */
+    SWEEP_EXPIRE, /* bounce what is too old */
+    SWEEP_LEAVE,  /* the link ends: bounce all */
+} sweep_purpose_t;
+
+typedef struct realm {
+    realm_record_t record;
+    stream_record_t stream;
+    bool touched;    /* its stream row is owed to the store at the end of the batch */
+    bool knows_peer; /* stream.peer was told in this run of the process */
+
+    link_phase_t phase;
+    uint64_t dial;
+    int64_t due_us; /* IDLE: dial then; DIALLING, GREETING: give up then; UP: heartbeat then */
+    int64_t backoff_ms;
+    const char *error;
+    int64_t rtt_us;
+    uint32_t pings_missed;
+    uint64_t ping; /* correlation of the newest heartbeat, 0 = answered */
+    bool pulling;  /* a pull of ours without a client behind it is under way */
+
+    uint32_t sent;             /* outgoing: all up to this seq was handed to the dial */
+    stream_mark_t edge;        /* outgoing: the peer's mark once it has all that was handed over */
+    int64_t resend_us;         /* outgoing: when silence has lasted too long */
+    bool segment_open;         /* the newest segment was begun by this process */
+    uint32_t taken;            /* outgoing: the peer has taken all up to this seq */
+    peer_rejection_t *refused; /* outgoing: the peer's refusals above `done`, ascending */
+    size_t refused_count, refused_room;
+    parked_t *parked; /* ascending seq; [parked_first, parked_count) are live */
+    size_t parked_first, parked_count, parked_room;
+    sweep_purpose_t sweep;
+    int64_t expire_us; /* when to look for expired records next */
+
+    peer_rejection_t *rejections; /* incoming: ours, above what the sender has settled */
+    size_t rejection_count, rejection_room;
+} realm_t;
+
+/* ADDREALM, while its handshake runs; nothing is stored before it succeeds. */
+typedef struct candidate {
+    ticket_t ticket;
+    name_t name;
+    uint8_t key[KEY_BYTES];
+    address_t address;
+    int64_t deadline_us;
+} candidate_t;
+
+struct state {
+    state_options_t options;
+    uint64_t draws; /* how often the keyed generator was asked */
+    uint64_t next_job, next_dial;
+
+    user_t *users; /* by id - 1 */
+    group_t *groups;
+    realm_t *realms;
+    size_t user_count, user_room, group_count, group_room, realm_count, realm_room;
+    map_t *user_names, *group_names, *realm_names; /* name_t -> id */
+    map_t *realm_keys;                             /* key -> id, of pinned realms */
+    map_t *members;                                /* member_record_t -> 1 */
+    map_t *tokens;                                 /* digest -> user id */
+    map_t *commands;                               /* upper-case word -> row */
+
+    map_t *sessions;   /* connection -> session_t */
+    map_t *pending;    /* job -> pending_t */
+    map_t *pulls;      /* job -> pull_t, in order of deadline */
+    map_t *candidates; /* dial -> candidate_t */
+    map_t *dials;      /* dial -> realm id */
+    uint64_t *ready;   /* connections whose deferred requests may go on */
+    size_t ready_count, ready_room;
+    uint32_t *touched; /* realms with `touched` set */
+    size_t touched_count, touched_room;
+    size_t password_jobs;
+
+    map_t *heads;   /* mailbox -> mailbox_head_t */
+    map_t *dirty;   /* mailboxes appended to since the checkpoint began */
+    map_t *writing; /* mailboxes that the checkpoint under way still owes, or NULL */
+    uint64_t next_position, checkpoint, checkpoint_target;
+
+    uint64_t requests, peer_messages, peer_errors;
+    int64_t started_us;
+};
+
+/* One call of state_step: what every handler needs. */
+typedef struct turn {
+    state_t *state;
+    effects_t *effects;
+    int64_t now_ms; /* UTC */
+    int64_t now_us; /* monotonic */
+} turn_t;
+
+/* Rows by id; NULL for 0, ids outside the table and tombstones. */
+user_t *user_find(const state_t *state, uint32_t id);
+user_t *user_named(const state_t *state, const name_t *name);
+group_t *group_find(const state_t *state, uint32_t id);
+group_t *group_named(const state_t *state, const name_t *name);
+
+/* realm_find gives tombstones too; realm_named and realm_keyed only pinned, not leaving ones;
+ * realm_linked only linked ones. */
+realm_t *realm_find(const state_t *state, uint32_t id);
+realm_t *realm_named(const state_t *state, const name_t *name);
+realm_t *realm_keyed(const state_t *state, const uint8_t key[KEY_BYTES]);
+realm_t *realm_linked(const state_t *state, const name_t *name);
+
+/* Adds or replaces a row in the tables (not in the store). Pointers to rows of the same table are
+ * no longer valid behind it. False if the ids do not fit together: a corrupt store. */
+bool model_put_user(state_t *state, const user_record_t *record);
+bool model_put_group(state_t *state, const group_record_t *record);
+bool model_put_realm(state_t *state, const realm_record_t *record);
+bool model_put_token(state_t *state, const token_record_t *record);
+bool model_put_member(state_t *state, const member_record_t *record);
+void model_drop_token(state_t *state, const uint8_t digest[DIGEST_BYTES]);
+void model_drop_member(state_t *state, const member_record_t *record);
+bool model_is_member(const state_t *state, uint32_t group, uint32_t user);
+
+/* Frees what the rows own. */
+void model_free_rows(state_t *state);
+
+/* `length` (at most DIGEST_BYTES) bytes of the keyed generator: BLAKE2b of a counter under the
+ * process's secret, unpredictable to everybody else, repeatable for a given secret. */
+void model_draw(state_t *state, void *out, size_t length);
+
+/* The next job number; never 0. */
+uint64_t model_job(state_t *state);
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * The state machine's outside: making it, feeding it, ending a batch. Each event goes to the file
+ * that knows its topic.
+ */
+#include "core/state.h"
+
+#include "account.h"
+#include "answer.h"
+#include "base/assert.h"
+#include "base/crypto.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "candidate.h"
+#include "command.h"
+#include "group.h"
+#include "link.h"
+#include "mailbox.h"
+#include "model.h"
+#include "peer.h"
+#include "private.h"
+#include "remote.h"
+#include "session.h"
+#include "stream.h"
+
+#include <string.h>
+
+static map_t *new_map(state_t *state, size_t key_bytes, size_t value_bytes) {
+    uint8_t seed[16];
+    model_draw(state, seed, sizeof(seed));
+    return map_new(key_bytes, value_bytes, seed);
+}
+
+state_t *state_new(const state_options_t *options) {
+    ASSERT(options->realm.length > 0);
+    state_t *state = memory_alloc(sizeof(*state));
+    uint8_t seed[16];
+    state->options = *options;
+    state->next_position = 1;
+    state->user_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
+    state->group_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
+    state->realm_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
+    state->realm_keys = new_map(state, KEY_BYTES, sizeof(uint32_t));
+    state->members = new_map(state, sizeof(member_record_t), 1);
+    state->tokens = new_map(state, DIGEST_BYTES, sizeof(uint32_t));
+    state->sessions = new_map(state, sizeof(uint64_t), sizeof(session_t));
+    state->pending = new_map(state, sizeof(uint64_t), sizeof(pending_t));
+    state->pulls = new_map(state, sizeof(uint64_t), sizeof(pull_t));
+    state->candidates = new_map(state, sizeof(uint64_t), sizeof(candidate_t));
+    state->dials = new_map(state, sizeof(uint64_t), sizeof(uint32_t));
+    state->heads = new_map(state, sizeof(mailbox_t), sizeof(mailbox_head_t));
+    state->dirty = new_map(state, sizeof(mailbox_t), 1);
+    model_draw(state, seed, sizeof(seed));
+    state->commands = command_index(seed);
+    return state;
+}
+
+void state_destroy(state_t **pointer) {
+    state_t *state = *pointer;
+    if (state == NULL)
+        return;
+    *pointer = NULL;
+    session_free_all(state);
+    model_free_rows(state);
+    map_t **maps[] = {&state->user_names, &state->group_names, &state->realm_names,
+                      &state->realm_keys, &state->members,     &state->tokens,
+                      &state->sessions,   &state->pending,     &state->pulls,
+                      &state->candidates, &state->dials,       &state->heads,
+                      &state->dirty,      &state->writing,     &state->commands};
+    for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+        map_destroy(maps[i]);
+    memory_free(state->ready);
+    memory_free(state->touched);
+    crypto_wipe(&state->options, sizeof(state->options));
+    memory_free(state);
+}
+
+static bool load_stream(state_t *state, const stream_record_t *record) {
+    realm_t *realm = realm_find(state, record->realm);
+    if (realm == NULL || record->segment_count > STREAM_SEGMENTS_MAX ||
+        record->mark_count > STREAM_MARKS_MAX)
+        return false;
+    realm->stream = *record;
+    return true;
+}
+
+static bool load_rejection(state_t *state, const rejection_record_t *record) {
+    realm_t *realm = realm_find(state, record->realm);
+    if (realm == NULL || realm->rejection_count >= PEER_REJECTIONS_MAX)
+        return false;
+    realm->rejections = memory_grow(realm->rejections, &realm->rejection_room,
+                                    realm->rejection_count + 1, sizeof(*realm->rejections));
+    realm->rejections[realm->rejection_count++] =
+        (peer_rejection_t){.seq = record->seq, .code = record->code};
+    return true;
+}
+
+bool state_load(state_t *state, const record_t *record) {
+    switch (record->kind) {
+    case RECORD_USER:
+        return model_put_user(state, &record->user);
+    case RECORD_TOKEN:
+        return model_put_token(state, &record->token);
+    case RECORD_GROUP:
+        return model_put_group(state, &record->group);
+    case RECORD_MEMBER:
+        return model_put_member(state, &record->member);
+    case RECORD_REALM:
+        return model_put_realm(state, &record->realm);
+    case RECORD_STREAM:
+        return load_stream(state, &record->stream);
+    case RECORD_REJECTION:
+        return load_rejection(state, &record->rejection);
+    case RECORD_HEAD:
+        mailbox_load_head(state, &record->head);
+        return true;
+    case RECORD_CHECKPOINT:
+        state->checkpoint = record->checkpoint.position;
+        if (state->next_position <= state->checkpoint)
+            state->next_position = state->checkpoint + 1;
+        return true;
+    case RECORD_MESSAGE:
+        return mailbox_load(state, &record->message);
+    default:
+        return false;
+    }
+}
+
+code_t state_trust(state_t *state, const name_t *name, const uint8_t key[KEY_BYTES],
+                   effects_t *effects) {
+    return link_pin(state, effects, name, key);
+}
+
+static void on_password(turn_t *turn, const event_t *event) {
+    state_t *state = turn->state;
+    const pending_t *found = map_get(state->pending, &event->password.job);
+    ASSERT(found != NULL && state->password_jobs > 0);
+    pending_t pending = *found;
+    (void)map_remove(state->pending, &event->password.job);
+    state->password_jobs -= 1;
+    if (pending.kind == PENDING_AUTH)
+        session_auth_verified(turn, &pending, event->password.ok);
+    else if (!event->password.ok)
+        answer_error(turn, pending.ticket, CODE_BUSY);
+    else if (pending.kind == PENDING_ADD_GROUP || pending.kind == PENDING_JOIN_GROUP)
+        group_key_ready(turn, &pending, event->password.key);
+    else
+        account_hash_ready(turn, &pending, &event->password.hash);
+    session_unblock(turn, pending.ticket.connection);
+}
+
+static void on_looked_up(turn_t *turn, const event_t *event) {
+    const pending_t *found = map_get(turn->state->pending, &event->lookup.job);
+    ASSERT(found != NULL && found->kind == PENDING_LOOKUP);
+    pending_t pending = *found;
+    (void)map_remove(turn->state->pending, &event->lookup.job);
+    private_looked_up(turn, &pending, event);
+    session_unblock(turn, pending.ticket.connection);
+}
+
+static void on_swept(turn_t *turn, const event_t *event) {
+    realm_t *realm = realm_find(turn->state, event->sweep.realm);
+    ASSERT(realm != NULL);
+    stream_swept(turn, realm, event);
+}
+
+static void dispatch(turn_t *turn, const event_t *event) {
+    switch (event->kind) {
+    case EVENT_START:
+        turn->state->started_us = event->uptime_us;
+        link_start(turn);
+        break;
+    case EVENT_REQUEST:
+        session_request(turn, event->request.ticket, event->request.request, event->request.line);
+        break;
+    case EVENT_CLOSED:
+        session_closed(turn->state, event->closed.connection);
+        break;
+    case EVENT_PASSWORD:
+        on_password(turn, event);
+        break;
+    case EVENT_PEER:
+        peer_run(turn, &event->peer.channel, event->peer.message);
+        break;
+    case EVENT_PEER_GARBAGE:
+        peer_garbage(turn, &event->peer.channel, event->peer.refusal);
+        break;
+    case EVENT_DIALLED:
+        link_dialled(turn, event->dial.dial);
+        break;
+    case EVENT_DIAL_LOST:
+        link_dial_lost(turn, event->dial.dial, event->dial.error);
+        break;
+    case EVENT_LOOKED_UP:
+        on_looked_up(turn, event);
+        break;
+    case EVENT_SWEPT:
+        on_swept(turn, event);
+        break;
+    case EVENT_TICK:
+        link_tick(turn);
+        candidate_tick(turn);
+        remote_tick(turn);
+        break;
+    }
+}
+
+void state_step(state_t *state, const event_t *event, effects_t *effects) {
+    turn_t turn = {
+        .state = state, .effects = effects, .now_ms = event->time_ms, .now_us = event->uptime_us};
+    dispatch(&turn, event);
+    session_run_ready(&turn);
+    ASSERT(state->ready_count == 0);
+}
+
+void state_batch_end(state_t *state, int64_t uptime_us, size_t heads_max, effects_t *effects) {
+    turn_t turn = {.state = state, .effects = effects, .now_us = uptime_us};
+    for (size_t i = 0; i < state->touched_count; i++) {
+        realm_t *realm = realm_find(state, state->touched[i]);
+        ASSERT(realm != NULL && realm->touched);
+        realm->touched = false;
+        effects_record(effects, RECORD_STREAM)->stream = realm->stream;
+        stream_pump(&turn, realm);
+    }
+    state->touched_count = 0;
+    mailbox_checkpoint(state, heads_max, effects);
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+int64_t state_next_tick_us(const state_t *state) {
+    int64_t due = earlier(link_due_us(state), candidate_due_us(state));
+    return earlier(due, remote_due_us(state));
+}
+
+size_t state_waiting(const state_t *state) {
+    size_t waiting =
+        map_count(state->pending) + map_count(state->pulls) + map_count(state->candidates);
+    for (size_t i = 0; i < state->realm_count; i++)
+        waiting += state->realms[i].parked_count - state->realms[i].parked_first;
+    return waiting;
+}
+
+void server_check(call_t *call) {
+    const state_t *state = call->turn->state;
+    reply_t *reply = effects_reply(call->turn->effects, call->ticket, REPLY_SERVER);
+    server_status_t *server = &reply->server;
+    server->realm = state->options.realm;
+    server->uptime_ms = (call->turn->now_us - state->started_us) / 1000;
+    server->users = map_count(state->user_names);
+    server->groups = map_count(state->group_names);
+    server->sessions = map_count(state->sessions);
+    server->mailboxes = map_count(state->heads);
+    server->messages = state->next_position - 1;
+    server->requests = state->requests;
+    server->peer_messages = state->peer_messages;
+    server->peer_errors = state->peer_errors;
+    for (size_t i = 0; i < state->realm_count; i++) {
+        const realm_t *realm = &state->realms[i];
+        if (realm->record.linked && !realm->record.gone)
+            server->links += 1;
+        server->queued += stream_queued(state, realm);
+    }
+}

@@ -1,0 +1,297 @@
+/*
+ * The outgoing direction: append, push, hear, settle. Decides only from marks; never reads a body.
+ */
+#include "answer.h"
+#include "base/assert.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "mailbox.h"
+#include "parked.h"
+#include "stream.h"
+#include "sweep.h"
+
+#include <string.h>
+
+void stream_touch(state_t *state, realm_t *realm) {
+    if (realm->touched)
+        return;
+    realm->touched = true;
+    state->touched = memory_grow(state->touched, &state->touched_room, state->touched_count + 1,
+                                 sizeof(*state->touched));
+    state->touched[state->touched_count++] = realm->record.id;
+}
+
+static mailbox_t outbox(const realm_t *realm) {
+    return mailbox_address(MAILBOX_OUTBOX, 0, realm->record.id);
+}
+
+uint32_t stream_head(const state_t *state, const realm_t *realm) {
+    return mailbox_head(state, outbox(realm));
+}
+
+uint32_t stream_queued(const state_t *state, const realm_t *realm) {
+    uint32_t head = stream_head(state, realm);
+    ASSERT(realm->stream.done <= head);
+    return head - realm->stream.done;
+}
+
+bool stream_has_room(const state_t *state, const realm_t *realm, size_t body_bytes) {
+    return stream_queued(state, realm) < OUTBOX_RECORDS_MAX &&
+           realm->stream.bytes + body_bytes <= (uint64_t)OUTBOX_BYTES_MAX;
+}
+
+/* Begins a segment at seq `first`. When there are too many, the oldest two become one: only a peer
+ * restored from so old a backup can no longer tell them apart. */
+static void segment_begin(state_t *state, realm_t *realm, uint32_t first) {
+    stream_record_t *stream = &realm->stream;
+    if (stream->segment_count == STREAM_SEGMENTS_MAX) {
+        stream->segments[1].seq = stream->segments[0].seq;
+        memmove(&stream->segments[0], &stream->segments[1],
+                (STREAM_SEGMENTS_MAX - 1) * sizeof(stream->segments[0]));
+        stream->segment_count -= 1;
+    }
+    stream_mark_t *segment = &stream->segments[stream->segment_count++];
+    model_draw(state, &segment->epoch, sizeof(segment->epoch));
+    segment->epoch |= 1; /* 0 means none */
+    segment->seq = first;
+    realm->segment_open = true;
+}
+
+static uint32_t segment_last(const state_t *state, const realm_t *realm, unsigned index) {
+    if (index + 1U < realm->stream.segment_count)
+        return realm->stream.segments[index + 1].seq - 1;
+    return stream_head(state, realm);
+}
+
+/* The segment that holds a seq. */
+static unsigned segment_of(const realm_t *realm, uint32_t seq) {
+    unsigned index = realm->stream.segment_count;
+    while (index > 0 && realm->stream.segments[index - 1].seq > seq)
+        index -= 1;
+    ASSERT(index > 0);
+    return index - 1;
+}
+
+message_t *stream_append(turn_t *turn, realm_t *realm, size_t body_bytes) {
+    state_t *state = turn->state;
+    ASSERT(stream_has_room(state, realm, body_bytes));
+    if (!realm->segment_open)
+        segment_begin(state, realm, stream_head(state, realm) + 1);
+    realm->stream.bytes += body_bytes;
+    stream_touch(state, realm);
+    message_t *message = mailbox_append(turn, outbox(realm));
+    message->realm = effects_copy(turn->effects, name_span(&realm->record.name));
+    return message;
+}
+
+/* What the peer's marks mean in our seqs: the newest record of ours that it has for sure. */
+static uint32_t resolve(const state_t *state, const realm_t *realm, const stream_mark_t *marks,
+                        unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned k = 0; k < realm->stream.segment_count; k++) {
+            if (marks[i].epoch != realm->stream.segments[k].epoch)
+                continue;
+            uint32_t last = segment_last(state, realm, k);
+            return marks[i].seq < last ? marks[i].seq : last;
+        }
+    }
+    /* It never heard of us, or only of a life of our store that is lost in full. */
+    return count == 0 ? 0 : realm->stream.done;
+}
+
+/* Body sizes of single records are not kept: what is settled takes its share of the bytes. */
+static void done_move(turn_t *turn, realm_t *realm, uint32_t done) {
+    stream_record_t *stream = &realm->stream;
+    uint32_t queued = stream_queued(turn->state, realm);
+    ASSERT(done > stream->done && done - stream->done <= queued);
+    stream->bytes -= stream->bytes * (done - stream->done) / queued;
+    stream->done = done;
+    if (done > stream->judged)
+        stream->judged = done;
+    if (done > stream->settled)
+        stream->settled = done;
+    if (realm->sent < done)
+        realm->sent = done;
+    stream_touch(turn->state, realm);
+}
+
+void stream_done_move(turn_t *turn, realm_t *realm, uint32_t done) {
+    done_move(turn, realm, done);
+}
+
+const peer_rejection_t *stream_refusal(const realm_t *realm, uint32_t after) {
+    for (size_t i = 0; i < realm->refused_count; i++) {
+        if (realm->refused[i].seq > after)
+            return &realm->refused[i];
+    }
+    return NULL;
+}
+
+/* The record behind `done` was refused. Returns false if it must be read first. */
+static bool settle_refused(turn_t *turn, realm_t *realm, const peer_rejection_t *refusal) {
+    ASSERT(refusal->seq == realm->stream.done + 1);
+    if (refusal->seq > realm->stream.judged && !parked_refused(turn, realm, refusal)) {
+        sweep_refused(turn, realm, refusal->seq);
+        return false;
+    }
+    done_move(turn, realm, refusal->seq);
+    return true;
+}
+
+void stream_settle(turn_t *turn, realm_t *realm) {
+    while (realm->sweep == SWEEP_NONE && realm->stream.done < realm->taken) {
+        const peer_rejection_t *refusal = stream_refusal(realm, realm->stream.done);
+        bool refused = refusal != NULL && refusal->seq <= realm->taken;
+        uint32_t accepted = refused ? refusal->seq - 1 : realm->taken;
+        if (accepted > realm->stream.done) {
+            parked_accepted(turn, realm, accepted);
+            done_move(turn, realm, accepted);
+        } else if (!settle_refused(turn, realm, refusal)) {
+            return;
+        }
+    }
+}
+
+/* Keeps the refusals that matter; a peer that does not send them ascending is cut short. */
+static void note_refusals(realm_t *realm, const peer_standing_t *standing) {
+    uint32_t newest = realm->stream.done;
+    realm->refused_count = 0;
+    realm->refused = memory_grow(realm->refused, &realm->refused_room,
+                                 (size_t)standing->rejection_count + 1, sizeof(*realm->refused));
+    for (unsigned i = 0; i < standing->rejection_count; i++) {
+        peer_rejection_t rejection = standing->rejections[i];
+        if (rejection.seq <= realm->stream.done)
+            continue;
+        if (rejection.seq <= newest || rejection.code <= CODE_OK || rejection.code >= CODE_COUNT)
+            return;
+        newest = rejection.seq;
+        realm->refused[realm->refused_count++] = rejection;
+    }
+}
+
+/* A handshake starts the sending side anew from where the peer really stands. */
+static void greet(turn_t *turn, realm_t *realm, uint32_t taken, stream_mark_t mark) {
+    stream_record_t *stream = &realm->stream;
+    bool told = stream->peer.epoch != 0;
+    uint32_t before = resolve(turn->state, realm, &stream->peer, told ? 1 : 0);
+    if (told && taken < before && taken < stream->done)
+        stream->done = taken; /* Restored from a backup: it is sent again what it lost. */
+    realm->taken = taken;
+    realm->sent = taken > stream->done ? taken : stream->done;
+    realm->edge = mark;
+    unsigned newest = stream->segment_count;
+    if (newest > 0 && stream->segments[newest - 1].epoch == mark.epoch &&
+        mark.seq > stream_head(turn->state, realm))
+        realm->segment_open = false; /* A mark ahead of us: never number under that epoch again. */
+}
+
+void stream_heard(turn_t *turn, realm_t *realm, const peer_standing_t *standing, bool handshake) {
+    state_t *state = turn->state;
+    stream_mark_t mark = {0};
+    if (standing->mark_count > 0)
+        mark = standing->marks[0];
+    uint32_t taken = resolve(state, realm, standing->marks, standing->mark_count);
+    if (handshake)
+        greet(turn, realm, taken, mark);
+    else if (taken < realm->taken || !realm->knows_peer)
+        return;
+    if (taken > realm->taken || handshake)
+        realm->resend_us = turn->now_us + RESEND_MS * 1000LL;
+    realm->knows_peer = true;
+    realm->taken = taken;
+    if (realm->sent <= taken) {
+        realm->sent = taken;
+        realm->edge = mark;
+    }
+    if (realm->stream.peer.epoch != mark.epoch || realm->stream.peer.seq != mark.seq) {
+        realm->stream.peer = mark;
+        stream_touch(state, realm);
+    }
+    note_refusals(realm, standing);
+    stream_settle(turn, realm);
+    if (stream_head(state, realm) > realm->sent)
+        stream_touch(state, realm); /* The window moved: pump at the end of the batch. */
+}
+
+/* A run of the stream from `first` on, at most `count` records of one segment. */
+static uint32_t send_run(turn_t *turn, const realm_t *realm, const peer_channel_t *channel,
+                         stream_mark_t base, uint32_t first, uint32_t count, stream_mark_t *last) {
+    unsigned segment = segment_of(realm, first);
+    uint32_t end = segment_last(turn->state, realm, segment);
+    if (end - first >= count)
+        end = first + count - 1;
+    last->epoch = realm->stream.segments[segment].epoch;
+    last->seq = end;
+    peer_send_t *send = effects_send(turn->effects, channel);
+    send->is_run = true;
+    send->run = mailbox_run(turn->state, outbox(realm), first, end);
+    send->message.kind = PEER_RECORDS;
+    send->message.records.base = base;
+    send->message.records.first = (stream_mark_t){.epoch = last->epoch, .seq = first};
+    send->message.records.done = realm->stream.done;
+    return end;
+}
+
+void stream_pump(turn_t *turn, realm_t *realm) {
+    if (realm->phase != LINK_UP || realm->sweep == SWEEP_SETTLE)
+        return;
+    peer_channel_t channel = {.dialled = true, .number = realm->dial};
+    uint32_t head = stream_head(turn->state, realm);
+    uint32_t floor = realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+    ASSERT(realm->sent >= floor || realm->sent >= realm->taken);
+    while (realm->sent < head && realm->sent - floor < STREAM_WINDOW_RECORDS) {
+        if (realm->sent == floor)
+            realm->resend_us = turn->now_us + RESEND_MS * 1000LL;
+        uint32_t room = STREAM_WINDOW_RECORDS - (realm->sent - floor);
+        if (room > head - realm->sent)
+            room = head - realm->sent;
+        realm->sent =
+            send_run(turn, realm, &channel, realm->edge, realm->sent + 1, room, &realm->edge);
+    }
+}
+
+/* A frame without records tells the puller that nothing is pending. */
+static void send_nothing(turn_t *turn, const realm_t *realm, const peer_channel_t *channel) {
+    peer_send_t *send = effects_send(turn->effects, channel);
+    send->message.kind = PEER_RECORDS;
+    send->message.records.base = send->message.records.first = realm->stream.peer;
+    send->message.records.done = realm->stream.done;
+}
+
+void stream_answer_pull(turn_t *turn, realm_t *realm, const peer_channel_t *channel,
+                        uint64_t correlation) {
+    uint32_t head = stream_head(turn->state, realm);
+    uint32_t floor = realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+    if (floor < head && realm->sweep != SWEEP_SETTLE) {
+        stream_mark_t last;
+        uint32_t end =
+            send_run(turn, realm, channel, realm->stream.peer, floor + 1, PEER_RECORDS_MAX, &last);
+        peer_send_t *send = &turn->effects->sends[turn->effects->send_count - 1];
+        send->message.records.more = end < head;
+    } else {
+        send_nothing(turn, realm, channel);
+    }
+    peer_send_t *send = &turn->effects->sends[turn->effects->send_count - 1];
+    send->message.records.pulled = true;
+    send->message.correlation = correlation;
+}
+
+void stream_tick(turn_t *turn, realm_t *realm) {
+    parked_expire(turn, realm);
+    uint32_t floor = realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+    if (realm->phase == LINK_UP && realm->sent > floor && turn->now_us >= realm->resend_us) {
+        realm->sent = floor;
+        realm->edge = realm->stream.peer;
+        stream_touch(turn->state, realm);
+        realm->resend_us = turn->now_us + RESEND_MS * 1000LL;
+    }
+}
+
+int64_t stream_due_us(const state_t *state, const realm_t *realm) {
+    (void)state;
+    int64_t due = parked_due_us(realm);
+    uint32_t floor = realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+    if (realm->phase == LINK_UP && realm->sent > floor && realm->resend_us < due)
+        due = realm->resend_us;
+    return due;
+}

@@ -1,0 +1,174 @@
+/*
+ * Runs of outbox records read back, and bounces. The only place in the core that sees bodies of
+ * records that are in the store already.
+ */
+#include "sweep.h"
+
+#include "account.h"
+#include "base/assert.h"
+#include "base/crypto.h"
+#include "base/text.h"
+#include "link.h"
+#include "mailbox.h"
+#include "private.h"
+#include "stream.h"
+
+#include <stdio.h>
+
+/* Asks for at most OUTBOX_SWEEP_RECORDS records from `first` on; false if there are none. */
+static bool ask(turn_t *turn, realm_t *realm, sweep_purpose_t purpose, uint32_t first) {
+    ASSERT(realm->sweep == SWEEP_NONE);
+    uint32_t head = stream_head(turn->state, realm);
+    if (first > head)
+        return false;
+    uint32_t last = head - first < OUTBOX_SWEEP_RECORDS ? head : first + OUTBOX_SWEEP_RECORDS - 1;
+    if (purpose == SWEEP_REJECT)
+        last = first;
+    realm->sweep = purpose;
+    sweep_t *sweep = effects_sweep(turn->effects);
+    sweep->realm = realm->record.id;
+    sweep->query =
+        mailbox_run(turn->state, mailbox_address(MAILBOX_OUTBOX, 0, realm->record.id), first, last);
+    return true;
+}
+
+void sweep_refused(turn_t *turn, realm_t *realm, uint32_t seq) {
+    bool asked = ask(turn, realm, SWEEP_REJECT, seq);
+    ASSERT(asked);
+}
+
+void stream_sweep_start(turn_t *turn, realm_t *realm) {
+    if (realm->record.leaving)
+        stream_sweep_leave(turn, realm);
+    else
+        (void)ask(turn, realm, SWEEP_SETTLE, realm->stream.settled + 1);
+}
+
+void stream_sweep_expired(turn_t *turn, realm_t *realm) {
+    if (realm->sweep == SWEEP_NONE)
+        (void)ask(turn, realm, SWEEP_EXPIRE, realm->stream.done + 1);
+}
+
+void stream_sweep_leave(turn_t *turn, realm_t *realm) {
+    /* One that is under way goes first and comes back here. */
+    if (realm->sweep == SWEEP_NONE && !ask(turn, realm, SWEEP_LEAVE, realm->stream.done + 1))
+        link_gone(turn, realm);
+}
+
+/* Tells the sender in its INBOX, and whoever asks CHECKMESSAGE, that a message did not arrive. */
+static void bounce(turn_t *turn, const realm_t *realm, const message_t *message, code_t code) {
+    verdict_record_t *verdict = &effects_record(turn->effects, RECORD_VERDICT)->verdict;
+    verdict->position = message->position;
+    verdict->code = code;
+    name_t name;
+    const user_t *user = name_parse(&name, message->from) ? user_named(turn->state, &name) : NULL;
+    if (user == NULL)
+        return;
+    char text[512];
+    int length = snprintf(text, sizeof(text), "Pesan %s:%llu untuk %.*s@%s tidak terkirim: %s",
+                          turn->state->options.realm.text, (unsigned long long)message->number,
+                          (int)message->to.length, message->to.bytes, realm->record.name.text,
+                          verdict_reason(code));
+    ASSERT(length > 0 && (size_t)length < sizeof(text));
+    message_t *told = mailbox_append(turn, mailbox_address(MAILBOX_PRIVATE, user->record.id, 0));
+    told->from = span_of(ACCOUNT_RESERVED);
+    told->to = effects_copy(turn->effects, name_span(&name));
+    told->text = effects_copy(turn->effects, span_of(text));
+}
+
+/* The copy that our own group mailbox was still owed. */
+static void settle_one(turn_t *turn, realm_t *realm, const message_t *message) {
+    if (message->seq <= realm->stream.settled)
+        return;
+    realm->stream.settled = message->seq;
+    name_t name;
+    const group_t *group =
+        message->group && name_parse(&name, message->to) ? group_named(turn->state, &name) : NULL;
+    if (group == NULL || message->text.length < SEAL_OVERHEAD_BYTES)
+        return;
+    uint8_t context[SEAL_CONTEXT_BYTES_MAX];
+    seal_address_t address = {.origin = name_span(&turn->state->options.realm),
+                              .realm = message->realm,
+                              .from = message->from,
+                              .group = message->to,
+                              .number = message->number,
+                              .time_ms = message->time_ms};
+    size_t context_bytes = stream_seal_context(context, &address);
+    size_t length = message->text.length - SEAL_OVERHEAD_BYTES;
+    uint8_t *text = arena_alloc(&turn->effects->arena, length);
+    if (!crypto_open(text, group->record.key, message->text.bytes, message->text.length, context,
+                     context_bytes))
+        return;
+    message_t like = *message;
+    like.text = (span_t){.bytes = (const char *)text, .length = length};
+    stream_copy_group(turn, realm, &like);
+}
+
+static void swept_settle(turn_t *turn, realm_t *realm, const event_t *event) {
+    for (uint32_t i = 0; i < event->sweep.count; i++)
+        settle_one(turn, realm, &event->sweep.messages[i]);
+    if (event->sweep.count == 0)
+        realm->stream.settled = stream_head(turn->state, realm); /* retention took them */
+    stream_touch(turn->state, realm);
+    if (!ask(turn, realm, SWEEP_SETTLE, realm->stream.settled + 1))
+        stream_settle(turn, realm);
+}
+
+static void swept_reject(turn_t *turn, realm_t *realm, const event_t *event) {
+    uint32_t seq = realm->stream.done + 1;
+    const peer_rejection_t *refusal = stream_refusal(realm, realm->stream.done);
+    bool still = refusal != NULL && refusal->seq == seq && seq <= realm->taken;
+    if (still) {
+        if (event->sweep.count == 1 && event->sweep.messages[0].seq == seq)
+            bounce(turn, realm, &event->sweep.messages[0], refusal->code);
+        stream_done_move(turn, realm, seq);
+    }
+    stream_settle(turn, realm);
+}
+
+static void swept_expire(turn_t *turn, realm_t *realm, const event_t *event) {
+    uint32_t expired = 0;
+    for (uint32_t i = 0; i < event->sweep.count; i++) {
+        const message_t *message = &event->sweep.messages[i];
+        if (message->seq <= realm->stream.done)
+            continue;
+        if (turn->now_ms - message->time_ms < OUTBOX_EXPIRY_MS)
+            break;
+        if (message->seq > realm->stream.judged)
+            bounce(turn, realm, message, CODE_EXPIRED);
+        stream_done_move(turn, realm, message->seq);
+        expired += 1;
+    }
+    if (expired == 0 || !ask(turn, realm, SWEEP_EXPIRE, realm->stream.done + 1))
+        stream_settle(turn, realm);
+}
+
+static void swept_leave(turn_t *turn, realm_t *realm, const event_t *event) {
+    for (uint32_t i = 0; i < event->sweep.count; i++) {
+        const message_t *message = &event->sweep.messages[i];
+        if (message->seq <= realm->stream.done)
+            continue;
+        if (message->seq > realm->stream.judged)
+            bounce(turn, realm, message, CODE_NO_REALM);
+        stream_done_move(turn, realm, message->seq);
+    }
+    uint32_t head = stream_head(turn->state, realm);
+    if (event->sweep.count == 0 && realm->stream.done < head)
+        stream_done_move(turn, realm, head); /* retention took them */
+}
+
+void stream_swept(turn_t *turn, realm_t *realm, const event_t *event) {
+    sweep_purpose_t purpose = realm->sweep;
+    ASSERT(purpose != SWEEP_NONE);
+    realm->sweep = SWEEP_NONE;
+    if (purpose == SWEEP_SETTLE)
+        swept_settle(turn, realm, event);
+    else if (purpose == SWEEP_REJECT)
+        swept_reject(turn, realm, event);
+    else if (purpose == SWEEP_EXPIRE)
+        swept_expire(turn, realm, event);
+    else
+        swept_leave(turn, realm, event);
+    if (realm->record.leaving)
+        stream_sweep_leave(turn, realm);
+}
