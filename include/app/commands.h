@@ -25,23 +25,23 @@ typedef struct subcommand {
 } subcommand_t;
 
 /* Finds the subcommand that argv[1] names and runs it on its options. */
-exit_code_t command_dispatch(const char *command, const subcommand_t *rows, size_t count, int argc,
-                             char **argv);
+exit_code_t subcommand_dispatch(const char *command, const subcommand_t *rows, size_t count,
+                                int argc, char **argv);
 
 /* Reads the options of a command without words of its own; EXIT_CLEAN and *run = false if only its
  * help was wanted. */
-exit_code_t command_options_read(command_options_t *options, const subcommand_t *row, int argc,
-                                 char **argv, bool *run);
+exit_code_t subcommand_options(command_options_t *options, const subcommand_t *row, int argc,
+                               char **argv, bool *run);
 
 /* Prints "realmgate <topic>: <text>" and, for EXIT_USAGE, where help is; returns `code`. */
-exit_code_t command_fail(const char *topic, exit_code_t code, const problem_t *problem);
+exit_code_t subcommand_fail(const char *topic, exit_code_t code, const problem_t *problem);
 
 /* Sends a line and prints the answer's text. The usual end of a subcommand. */
-exit_code_t command_request(const command_options_t *options, const char *topic, admin_way_t way,
-                            const char *line);
+exit_code_t subcommand_request(const command_options_t *options, const char *topic, admin_way_t way,
+                               const char *line);
 
 /* Sends a line and prints the rows of the answer, the named fields as columns. */
-exit_code_t command_table(const command_options_t *options, const char *topic, const char *line,
-                          const char *const *columns, size_t count);
+exit_code_t subcommand_table(const command_options_t *options, const char *topic, const char *line,
+                             const char *const *columns, size_t count);
 
 #endif

@@ -13,13 +13,17 @@
  * From the actor (PULL binds options.from_actor):
  *
  *   - FED_DIAL: subject = dial id (never used twice); payload = federation_dial_t
- *   - FED_HANG_UP: subject = dial id: close it; at most one event that was on its way follows
+ *   - FED_HANG_UP: subject = dial id: close it; no event is made after it (one may be on its way)
  *   - FED_SEND: subject = dial id or route, detail = 1 if dialled else 0; payload = the frame. For
  *     a dial that is not through yet it is kept until it is (256 frames, 1 MiB at most)
  *   - FED_ALLOW: payload = KEY_BYTES: this key may enter the ROUTER
  *   - FED_DENY: payload = KEY_BYTES: no longer; what it sends over a session it still has is
  *     delivered with its key all the same (the core judges each message)
  *   - FED_STOP: end the thread
+ *
+ * What the actor does not take makes the federation stop reading from peers, if the actor's socket
+ * has a high-water mark (ZMQ_RCVHWM) of its own: give it one. From the actor everything is taken at
+ * once.
  *
  * CURVE always: the ROUTER is a CURVE server in ZAP domain "realmgate"; a key that is not allowed
  * gets ZAP status 400 before anything of it is read, unless accept_any. The User-Id that ZAP gives

@@ -41,9 +41,10 @@ bool candidate_holds(const state_t *state, const uint8_t key[KEY_BYTES]) {
 }
 
 void candidate_dialled(turn_t *turn, uint64_t dial) {
-    const candidate_t *candidate = find(turn->state, dial);
+    candidate_t *candidate = find(turn->state, dial);
     if (candidate == NULL)
         return;
+    candidate->greeted_us = turn->now_us;
     peer_standing_t standing = {0};
     const realm_t *realm = realm_named(turn->state, &candidate->name);
     if (realm != NULL)
@@ -79,7 +80,7 @@ static void succeed(turn_t *turn, uint64_t dial, const peer_message_t *message) 
         realm_t *realm = realm_named(state, &candidate.name);
         ASSERT(realm != NULL);
         link_store(turn, realm, &candidate.address);
-        link_up(turn, realm, dial, &message->welcome.standing);
+        link_up(turn, realm, dial, candidate.greeted_us, &message->welcome.standing);
         answer_text(turn, candidate.ticket, "Connect realm berhasil");
     }
     session_unblock(turn, candidate.ticket.connection);

@@ -117,13 +117,15 @@ void link_greet(turn_t *turn, uint64_t dial, const name_t *realm, const address_
         message->ackrealm.standing = *standing;
 }
 
-void link_up(turn_t *turn, realm_t *realm, uint64_t dial, const peer_standing_t *standing) {
+void link_up(turn_t *turn, realm_t *realm, uint64_t dial, int64_t greeted_us,
+             const peer_standing_t *standing) {
     if (realm->dial != dial && realm->phase != LINK_IDLE)
         hang_up(turn, realm->dial);
     *(uint32_t *)map_put(turn->state->dials, &dial) = realm->record.id;
     realm->dial = dial;
     realm->phase = LINK_UP;
     realm->error = NULL;
+    realm->rtt_us = turn->now_us - greeted_us;
     realm->backoff_ms = 0;
     realm->pings_missed = 0;
     realm->ping = 0;
@@ -238,6 +240,7 @@ void link_dialled(turn_t *turn, uint64_t dial) {
         return;
     peer_standing_t standing;
     realm->phase = LINK_GREETING;
+    realm->greeted_us = turn->now_us;
     stream_standing(turn, realm, &standing);
     link_greet(turn, dial, &realm->record.name, &realm->record.address, &standing);
 }

@@ -19,8 +19,10 @@ void link_store(turn_t *turn, realm_t *realm, const address_t *address);
 /* Opens a dial if none is open or under way. */
 void link_dial(turn_t *turn, realm_t *realm);
 
-/* The dial is through and the peer has welcomed us: the link is up. */
-void link_up(turn_t *turn, realm_t *realm, uint64_t dial, const peer_standing_t *standing);
+/* The dial is through and the peer has welcomed us: the link is up. `greeted_us`: when we
+ * introduced ourselves, for the first round trip time. */
+void link_up(turn_t *turn, realm_t *realm, uint64_t dial, int64_t greeted_us,
+             const peer_standing_t *standing);
 
 /* The link is down for a reason in plain words; dials again after the backoff. `hang_up`: the dial
  * is still open. */

@@ -108,7 +108,8 @@ typedef struct realm {
     int64_t due_us; /* IDLE: dial then; DIALLING, GREETING: give up then; UP: heartbeat then */
     int64_t backoff_ms;
     const char *error;
-    int64_t rtt_us;
+    int64_t rtt_us;     /* negative: not measured */
+    int64_t greeted_us; /* when the greeting under way was sent */
     uint32_t pings_missed;
     uint64_t ping; /* correlation of the newest heartbeat, 0 = answered */
     bool pulling;  /* a pull of ours without a client behind it is under way */
@@ -136,6 +137,7 @@ typedef struct candidate {
     uint8_t key[KEY_BYTES];
     address_t address;
     int64_t deadline_us;
+    int64_t greeted_us;
 } candidate_t;
 
 struct state {

@@ -85,7 +85,7 @@ static void on_welcome(turn_t *turn, realm_t *realm, const peer_channel_t *chann
     if (!channel->dialled || realm->phase != LINK_GREETING)
         return;
     if (message->welcome.refusal == REFUSAL_NONE)
-        link_up(turn, realm, channel->number, &message->welcome.standing);
+        link_up(turn, realm, channel->number, realm->greeted_us, &message->welcome.standing);
     else
         link_down(turn, realm, link_refusal_reason(message->welcome.refusal), true);
 }

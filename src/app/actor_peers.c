@@ -1,0 +1,121 @@
+/*
+ * The actor's side of the federation: frames become events, messages and dials become entries. Must
+ * never believe a frame: what cannot be decoded is an event as well.
+ */
+#include "app/actor.h"
+
+#include "app/run_packer.h"
+#include "base/assert.h"
+#include "net/federation.h"
+#include "wire/peer_codec.h"
+
+#include <string.h>
+
+static void take_frame(actor_t *actor, const batch_entry_t *entry) {
+    const char *payload = batch_payload(entry);
+    ASSERT(entry->payload_bytes >= KEY_BYTES);
+    peer_message_t message;
+    event_t event = {.kind = EVENT_PEER};
+    event.peer.channel.dialled = entry->detail != 0;
+    event.peer.channel.number = entry->subject;
+    memcpy(event.peer.channel.key, payload, KEY_BYTES);
+    span_t frame = {payload + KEY_BYTES, entry->payload_bytes - KEY_BYTES};
+    event.peer.refusal = peer_decode(&message, &actor->arena, frame);
+    if (event.peer.refusal == REFUSAL_NONE) {
+        event.peer.message = &message;
+    } else {
+        event.kind = EVENT_PEER_GARBAGE;
+    }
+    engine_step(actor->engine, &event);
+    arena_reset(&actor->arena);
+}
+
+static void take_dial(actor_t *actor, const batch_entry_t *entry) {
+    event_t event = {.kind = entry->kind == FED_DIALLED ? EVENT_DIALLED : EVENT_DIAL_LOST};
+    event.dial.dial = entry->subject;
+    event.dial.error = entry->kind == FED_DIALLED ? 0 : (dial_error_t)entry->detail;
+    engine_step(actor->engine, &event);
+}
+
+static void take_entry(actor_t *actor, const batch_entry_t *entry) {
+    if (entry->kind == FED_STOPPED) {
+        actor->federation_stopped = true;
+        return;
+    }
+    if (actor->engine == NULL || actor->phase == ACTOR_FAILED || actor->phase == ACTOR_ENDED) {
+        return; /* not acknowledged, so the peer will send it again */
+    }
+    switch (entry->kind) {
+    case FED_FRAME:
+        take_frame(actor, entry);
+        break;
+    case FED_DIALLED:
+    case FED_DIAL_LOST:
+        take_dial(actor, entry);
+        break;
+    default:
+        ASSERT(!"the federation sends no such entry");
+        break;
+    }
+}
+
+size_t actor_take_frames(actor_t *actor) {
+    return actor_batch_receive(actor, actor->from_federation, take_entry);
+}
+
+static void put_message(actor_t *actor, const peer_send_t *send) {
+    buffer_reset(&actor->frame);
+    peer_encode(&actor->frame, &send->message);
+    void *payload = batch_append(&actor->sends, FED_SEND, send->channel.number,
+                                 send->channel.dialled ? 1 : 0, actor->frame.length);
+    memcpy(payload, actor->frame.bytes, actor->frame.length);
+}
+
+void actor_put_sends(actor_t *actor) {
+    const effects_t *effects = &actor->engine->effects;
+    for (size_t i = 0; i < effects->send_count; i++) {
+        const peer_send_t *send = &effects->sends[i];
+        if (!send->is_run) {
+            put_message(actor, send);
+            continue;
+        }
+        store_error_t error = run_pack(actor->engine->store, send, &actor->sends);
+        if (error != STORE_OK) {
+            /* The stream asks for it again; nothing is lost as long as the disk comes back. */
+            log_event(LEVEL_ERROR, "outbox-unreadable", "reason", store_error_text(error), NULL);
+        }
+    }
+}
+
+static void put_dial(actor_t *actor, const dial_effect_t *dial) {
+    switch (dial->action) {
+    case DIAL_OPEN: {
+        federation_dial_t *payload =
+            batch_append(&actor->sends, FED_DIAL, dial->dial, 0, sizeof *payload);
+        memset(payload, 0, sizeof *payload);
+        memcpy(payload->key, dial->key, KEY_BYTES);
+        payload->address = dial->address;
+        break;
+    }
+    case DIAL_CLOSE:
+        (void)batch_append(&actor->sends, FED_HANG_UP, dial->dial, 0, 0);
+        break;
+    case DIAL_ALLOW:
+        memcpy(batch_append(&actor->sends, FED_ALLOW, 0, 0, KEY_BYTES), dial->key, KEY_BYTES);
+        break;
+    case DIAL_DENY:
+        memcpy(batch_append(&actor->sends, FED_DENY, 0, 0, KEY_BYTES), dial->key, KEY_BYTES);
+        break;
+    }
+}
+
+void actor_put_dials(actor_t *actor) {
+    const effects_t *effects = &actor->engine->effects;
+    for (size_t i = 0; i < effects->dial_count; i++) {
+        put_dial(actor, &effects->dials[i]);
+    }
+}
+
+void actor_send_sends(actor_t *actor) {
+    actor_batch_send(actor->to_federation, &actor->sends);
+}

@@ -1,0 +1,120 @@
+/*
+ * A flat block of entries that one thread fills and another reads. Must never hold a pointer: the
+ * reader may be another process.
+ */
+#include "base/batch.h"
+
+#include "base/assert.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+#define BATCH_ALIGNMENT 8
+#define BATCH_BYTES_MIN ((size_t)4096)
+
+_Static_assert(sizeof(batch_entry_t) % BATCH_ALIGNMENT == 0, "payloads start aligned");
+
+static size_t batch_padded(size_t bytes) {
+    return (bytes + BATCH_ALIGNMENT - 1) / BATCH_ALIGNMENT * BATCH_ALIGNMENT;
+}
+
+void batch_init(batch_t *batch) {
+    *batch = (batch_t){0};
+}
+
+void batch_deinit(batch_t *batch) {
+    memory_free(batch->bytes);
+    *batch = (batch_t){0};
+}
+
+void batch_reset(batch_t *batch) {
+    batch->length = 0;
+    batch->newest = 0;
+    batch->is_open = false;
+}
+
+static void *batch_reserve(batch_t *batch, size_t bytes) {
+    size_t needed = batch->length + bytes;
+    ASSERT(needed >= bytes);
+    if (needed > batch->room) {
+        size_t wanted = needed > BATCH_BYTES_MIN ? needed : BATCH_BYTES_MIN;
+        batch->bytes = memory_grow(batch->bytes, &batch->room, wanted, 1);
+    }
+    return batch->bytes + batch->length;
+}
+
+static batch_entry_t *batch_newest(batch_t *batch) {
+    return (batch_entry_t *)(void *)(batch->bytes + batch->newest);
+}
+
+void batch_open(batch_t *batch, uint32_t kind, uint64_t subject, uint64_t detail) {
+    ASSERT(!batch->is_open);
+    ASSERT(batch->length % BATCH_ALIGNMENT == 0);
+    batch_entry_t head = {.kind = kind, .subject = subject, .detail = detail};
+    memcpy(batch_reserve(batch, sizeof(head)), &head, sizeof(head));
+    batch->newest = batch->length;
+    batch->length += sizeof(head);
+    batch->is_open = true;
+}
+
+void *batch_extend(batch_t *batch, size_t bytes) {
+    ASSERT(batch->is_open);
+    void *room = batch_reserve(batch, bytes);
+    batch->length += bytes;
+    return room;
+}
+
+void batch_shrink(batch_t *batch, size_t bytes) {
+    ASSERT(batch->is_open);
+    ASSERT(bytes <= batch->length - batch->newest - sizeof(batch_entry_t));
+    batch->length -= bytes;
+}
+
+void batch_close(batch_t *batch) {
+    ASSERT(batch->is_open);
+    size_t payload_bytes = batch->length - batch->newest - sizeof(batch_entry_t);
+    ASSERT(payload_bytes <= UINT32_MAX - BATCH_ALIGNMENT);
+    size_t padding = batch_padded(payload_bytes) - payload_bytes;
+    if (padding > 0) {
+        memset(batch_reserve(batch, padding), 0, padding);
+        batch->length += padding;
+    }
+    batch_newest(batch)->payload_bytes = (uint32_t)payload_bytes;
+    batch->is_open = false;
+}
+
+void *batch_append(batch_t *batch, uint32_t kind, uint64_t subject, uint64_t detail,
+                   size_t payload_bytes) {
+    batch_open(batch, kind, subject, detail);
+    (void)batch_extend(batch, payload_bytes);
+    batch_close(batch);
+    return batch->bytes + batch->newest + sizeof(batch_entry_t);
+}
+
+char *batch_take(batch_t *batch, size_t *length) {
+    ASSERT(!batch->is_open);
+    char *bytes = batch->bytes;
+    *length = batch->length;
+    *batch = (batch_t){0};
+    return bytes;
+}
+
+const batch_entry_t *batch_next(const void *bytes, size_t length, const batch_entry_t *entry) {
+    const char *start = bytes;
+    size_t offset = 0;
+    if (entry != NULL) {
+        offset = (size_t)((const char *)entry - start) + sizeof(*entry) +
+                 batch_padded(entry->payload_bytes);
+    }
+    if (offset == length) {
+        return NULL;
+    }
+    ASSERT(offset < length && length - offset >= sizeof(*entry));
+    const batch_entry_t *next = (const batch_entry_t *)(const void *)(start + offset);
+    ASSERT(batch_padded(next->payload_bytes) <= length - offset - sizeof(*next));
+    return next;
+}
+
+const void *batch_payload(const batch_entry_t *entry) {
+    return entry + 1;
+}

@@ -1,0 +1,58 @@
+/*
+ * All connections, by index and by handle, and the lists of those that wait for a moment.
+ */
+#ifndef REALMGATE_NET_CONNECTION_TABLE_H
+#define REALMGATE_NET_CONNECTION_TABLE_H
+
+#include "connection.h"
+
+#define NO_CONNECTION UINT32_MAX
+
+typedef struct connection_table {
+    connection_t *places;
+    size_t room;
+    uint32_t used;       /* places that were ever taken */
+    uint32_t free_first; /* NO_CONNECTION: none */
+    uint32_t count;
+} connection_table_t;
+
+/* Connections in the order in which they came in or moved last: the oldest is the first. */
+typedef struct connection_list {
+    connection_list_id_t id;
+    uint32_t first;
+    uint32_t last;
+} connection_list_t;
+
+void table_init(connection_table_t *table);
+
+/* Closes every connection that is left. */
+void table_deinit(connection_table_t *table);
+
+/* A new connection for `fd`. Pointers to others are void behind it. */
+connection_t *table_add(connection_table_t *table, int fd, bool admin);
+
+/* Closes and forgets one that is in no list. Its handle never comes again. */
+void table_remove(connection_table_t *table, connection_t *connection);
+
+/* The connection of a handle, or NULL if it is closed. */
+connection_t *table_find(const connection_table_t *table, uint64_t handle);
+
+/* The connection in place `index`, or NULL if that place is free. */
+connection_t *table_at(const connection_table_t *table, uint32_t index);
+
+uint32_t table_index(const connection_table_t *table, const connection_t *connection);
+uint64_t table_handle(const connection_table_t *table, const connection_t *connection);
+
+void list_init(connection_list_t *list, connection_list_id_t id);
+
+/* Makes it the youngest of this list, whether it was in it or in none. */
+void list_touch(connection_table_t *table, connection_list_t *list, connection_t *connection,
+                int64_t now_ms);
+
+/* Takes it out of this list if it is in it. */
+void list_leave(connection_table_t *table, connection_list_t *list, connection_t *connection);
+
+/* The oldest, or NULL. */
+connection_t *list_first(const connection_table_t *table, const connection_list_t *list);
+
+#endif

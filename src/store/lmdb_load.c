@@ -1,0 +1,120 @@
+/*
+ * Reads everything at start, in the order that the core wants. Must never change the store.
+ */
+#include "lmdb_store.h"
+#include "record_codec.h"
+
+#include <string.h>
+
+typedef struct loader {
+    lmdb_store_t *store;
+    store_visit_fn *visit;
+    void *context;
+} loader_t;
+
+/* Reads one row of a table into a record. False if damaged. */
+typedef bool load_row_fn(record_t *record, const MDB_val *key, const MDB_val *row);
+
+static bool load_small_row(record_t *record, const MDB_val *key, const MDB_val *row) {
+    return record_decode(record, lmdb_span(key), lmdb_span(row));
+}
+
+static bool load_integer_key(uint64_t *number, const MDB_val *key) {
+    if (key->mv_size != sizeof *number) {
+        return false;
+    }
+    memcpy(number, key->mv_data, sizeof *number);
+    return true;
+}
+
+static bool load_head(record_t *record, const MDB_val *key, const MDB_val *row) {
+    record->kind = RECORD_HEAD;
+    return load_integer_key(&record->head.mailbox, key) &&
+           head_row_decode(&record->head.head, lmdb_span(row));
+}
+
+static bool load_message(record_t *record, const MDB_val *key, const MDB_val *row) {
+    record->kind = RECORD_MESSAGE;
+    uint64_t position;
+    return load_integer_key(&position, key) &&
+           message_row_decode(&record->message, position, lmdb_span(row));
+}
+
+/* Visits the rows of a table from where `first` leads to its end. */
+static store_error_t load_rows(loader_t *loader, MDB_cursor *cursor, MDB_val key,
+                               MDB_cursor_op first, load_row_fn *load_row) {
+    record_t record;
+    memset(&record, 0, sizeof record);
+    MDB_val row;
+    int code = mdb_cursor_get(cursor, &key, &row, first);
+    while (code == 0) {
+        if (!load_row(&record, &key, &row) || !loader->visit(loader->context, &record)) {
+            return STORE_CORRUPT;
+        }
+        code = mdb_cursor_get(cursor, &key, &row, MDB_NEXT);
+    }
+    return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+}
+
+static store_error_t load_table(loader_t *loader, MDB_dbi table, load_row_fn *load_row) {
+    lmdb_store_t *store = loader->store;
+    int code = mdb_cursor_open(store->reader, table, &store->load_cursor);
+    if (code != 0) {
+        store->load_cursor = NULL;
+        return lmdb_error(code);
+    }
+    store_error_t error = load_rows(loader, store->load_cursor, (MDB_val){0}, MDB_FIRST, load_row);
+    mdb_cursor_close(store->load_cursor);
+    store->load_cursor = NULL;
+    return error;
+}
+
+/* Sets *position to the checkpoint, 0 if there is none yet, and visits it if there is one. */
+static store_error_t load_checkpoint(loader_t *loader, uint64_t *position) {
+    MDB_val key = lmdb_value(LMDB_META_CHECKPOINT, strlen(LMDB_META_CHECKPOINT));
+    MDB_val row;
+    *position = 0;
+    int code = mdb_get(loader->store->reader, loader->store->meta, &key, &row);
+    if (code != 0) {
+        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    }
+    record_t record = {.kind = RECORD_CHECKPOINT};
+    if (!checkpoint_row_decode(&record.checkpoint.position, lmdb_span(&row)) ||
+        !loader->visit(loader->context, &record)) {
+        return STORE_CORRUPT;
+    }
+    *position = record.checkpoint.position;
+    return STORE_OK;
+}
+
+static store_error_t load_messages_after(loader_t *loader, uint64_t position) {
+    if (position == UINT64_MAX) {
+        return STORE_OK;
+    }
+    uint64_t first = position + 1;
+    MDB_val key = lmdb_value(&first, sizeof first);
+    return load_rows(loader, loader->store->log_cursor, key, MDB_SET_RANGE, load_message);
+}
+
+/* The kinds of the small rows are numbered in the order in which they are wanted. */
+static store_error_t load_all(lmdb_store_t *store, void *context) {
+    loader_t *loader = context;
+    uint64_t checkpoint = 0;
+    store_error_t error = load_table(loader, store->rows, load_small_row);
+    if (error == STORE_OK) {
+        error = load_table(loader, store->heads, load_head);
+    }
+    if (error == STORE_OK) {
+        error = load_checkpoint(loader, &checkpoint);
+    }
+    if (error == STORE_OK) {
+        error = load_messages_after(loader, checkpoint);
+    }
+    return error;
+}
+
+store_error_t lmdb_load(store_t *base, store_visit_fn *visit, void *context) {
+    lmdb_store_t *store = (lmdb_store_t *)base;
+    loader_t loader = {.store = store, .visit = visit, .context = context};
+    return lmdb_read(store, load_all, &loader);
+}

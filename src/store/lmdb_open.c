@@ -1,0 +1,351 @@
+/*
+ * Opens, makes and closes a store in LMDB. Must never change a store of a newer schema or of
+ * another realm, and never weaken the sync of a commit.
+ */
+#include "lmdb_store.h"
+#include "row.h"
+#include "store/lmdb.h"
+
+#include "base/assert.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What LMDB makes its lock file for: 126 readers. */
+#define LOCK_FILE_BYTES 8192
+#define FILE_MODE       0600
+
+static store_error_t system_error(void) {
+    return lmdb_error(errno);
+}
+
+/* Each name is opened with these flags; the log and what is keyed by its positions or by mailboxes
+ * have native integers as keys. */
+typedef struct table {
+    const char *name;
+    unsigned int flags;
+    MDB_dbi *handle;
+} table_t;
+
+#define TABLES 5
+
+static void tables_of(lmdb_store_t *store, table_t tables[TABLES]) {
+    tables[0] = (table_t){"meta", 0, &store->meta};
+    tables[1] = (table_t){"log", MDB_INTEGERKEY, &store->log};
+    tables[2] = (table_t){"heads", MDB_INTEGERKEY, &store->heads};
+    tables[3] = (table_t){"rows", 0, &store->rows};
+    tables[4] = (table_t){"verdicts", MDB_INTEGERKEY, &store->verdicts};
+}
+
+static int table_open(MDB_txn *txn, const table_t *table, unsigned int create) {
+    int code = mdb_dbi_open(txn, table->name, table->flags | create, table->handle);
+    if (code != 0) {
+        return code;
+    }
+    unsigned int flags = 0;
+    code = mdb_dbi_flags(txn, *table->handle, &flags);
+    return code == 0 && flags != table->flags ? MDB_INCOMPATIBLE : code;
+}
+
+static int tables_open(lmdb_store_t *store, MDB_txn *txn, size_t first, unsigned int create) {
+    table_t tables[TABLES];
+    tables_of(store, tables);
+    int code = 0;
+    for (size_t i = first; i < TABLES && code == 0; i++) {
+        code = table_open(txn, &tables[i], create);
+    }
+    return code;
+}
+
+static int meta_put(lmdb_store_t *store, MDB_txn *txn, const char *key, const void *bytes,
+                    size_t length) {
+    MDB_val name = lmdb_value(key, strlen(key));
+    MDB_val value = lmdb_value(bytes, length);
+    return mdb_put(txn, store->meta, &name, &value, 0);
+}
+
+/* Makes all tables of a new store. */
+static store_error_t schema_make(lmdb_store_t *store, const name_t *realm) {
+    MDB_txn *txn;
+    int code = mdb_txn_begin(store->env, NULL, 0, &txn);
+    if (code != 0) {
+        return lmdb_error(code);
+    }
+    uint8_t version[sizeof(uint32_t)];
+    row_writer_t writer = {.at = version, .end = version + sizeof version};
+    row_put_u32(&writer, LMDB_SCHEMA_VERSION);
+    code = tables_open(store, txn, 0, MDB_CREATE);
+    if (code == 0) {
+        code = meta_put(store, txn, LMDB_META_SCHEMA, version, sizeof version);
+    }
+    if (code == 0) {
+        code = meta_put(store, txn, LMDB_META_REALM, realm->text, realm->length);
+    }
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return lmdb_error(code);
+    }
+    return lmdb_write_error(store, mdb_txn_commit(txn));
+}
+
+static store_error_t version_check(lmdb_store_t *store, MDB_txn *txn) {
+    MDB_val key = lmdb_value(LMDB_META_SCHEMA, strlen(LMDB_META_SCHEMA));
+    MDB_val value;
+    int code = mdb_get(txn, store->meta, &key, &value);
+    if (code != 0) {
+        return lmdb_error(code);
+    }
+    row_reader_t reader = {.at = value.mv_data, .left = value.mv_size};
+    uint32_t version = row_u32(&reader);
+    if (!row_complete(&reader)) {
+        return STORE_CORRUPT;
+    }
+    if (version > LMDB_SCHEMA_VERSION) {
+        return STORE_NEWER;
+    }
+    return version == LMDB_SCHEMA_VERSION ? STORE_OK : STORE_CORRUPT;
+}
+
+static store_error_t realm_check(lmdb_store_t *store, MDB_txn *txn, const name_t *realm) {
+    MDB_val key = lmdb_value(LMDB_META_REALM, strlen(LMDB_META_REALM));
+    MDB_val value;
+    int code = mdb_get(txn, store->meta, &key, &value);
+    if (code != 0) {
+        return lmdb_error(code);
+    }
+    bool same =
+        value.mv_size == realm->length && memcmp(value.mv_data, realm->text, realm->length) == 0;
+    return same ? STORE_OK : STORE_OTHER;
+}
+
+/* Opens the tables of an existing store, `meta` first: a newer schema may have other tables. */
+static store_error_t schema_check(lmdb_store_t *store, MDB_txn *txn, const name_t *realm) {
+    table_t tables[TABLES];
+    tables_of(store, tables);
+    int code = table_open(txn, &tables[0], 0);
+    if (code != 0) {
+        return lmdb_error(code);
+    }
+    store_error_t error = version_check(store, txn);
+    if (error == STORE_OK) {
+        error = realm_check(store, txn, realm);
+    }
+    return error == STORE_OK ? lmdb_error(tables_open(store, txn, 1, 0)) : error;
+}
+
+/* A store without a single table is new: it was never used, or power failed while it was made. */
+static store_error_t schema_open(lmdb_store_t *store, const name_t *realm) {
+    MDB_txn *txn;
+    int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (code != 0) {
+        return lmdb_error(code);
+    }
+    MDB_stat tables;
+    code = mdb_env_stat(store->env, &tables);
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return lmdb_error(code);
+    }
+    if (tables.ms_entries == 0) {
+        mdb_txn_abort(txn);
+        return schema_make(store, realm);
+    }
+    store_error_t error = schema_check(store, txn, realm);
+    if (error != STORE_OK) {
+        mdb_txn_abort(txn);
+        return error;
+    }
+    /* Handles of tables outlive only a transaction that ends by commit. */
+    return lmdb_error(mdb_txn_commit(txn));
+}
+
+/* The one read transaction and its cursor. */
+static store_error_t reader_open(lmdb_store_t *store) {
+    int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader);
+    if (code != 0) {
+        store->reader = NULL;
+        return lmdb_error(code);
+    }
+    code = mdb_cursor_open(store->reader, store->log, &store->log_cursor);
+    if (code != 0) {
+        store->log_cursor = NULL;
+    }
+    mdb_txn_reset(store->reader);
+    return lmdb_error(code);
+}
+
+/* A file that lost its end would kill us with SIGBUS when a lost page is read. Filled up with a
+ * hole, such a page reads as zeros, which LMDB and the row codec refuse. */
+static store_error_t file_fill_up(lmdb_store_t *store) {
+    MDB_envinfo info;
+    MDB_stat pages;
+    int code = mdb_env_info(store->env, &info);
+    if (code == 0) {
+        code = mdb_env_stat(store->env, &pages);
+    }
+    struct stat file;
+    if (code != 0 || fstat(store->file, &file) != 0) {
+        return code != 0 ? lmdb_error(code) : system_error();
+    }
+    size_t bytes = (info.me_last_pgno + 1) * pages.ms_psize;
+    if (bytes > info.me_mapsize || bytes > INT64_MAX) {
+        return STORE_CORRUPT;
+    }
+    if ((size_t)file.st_size < bytes && ftruncate(store->file, (off_t)bytes) != 0) {
+        return system_error();
+    }
+    return STORE_OK;
+}
+
+/* An existing store's map is as large as it was; a new one starts with STORE_MAP_BYTES_START. */
+static store_error_t map_start(lmdb_store_t *store) {
+    MDB_envinfo info;
+    int code = mdb_env_info(store->env, &info);
+    if (code != 0) {
+        return lmdb_error(code);
+    }
+    store->map_bytes = info.me_mapsize;
+    if (store->map_bytes < STORE_MAP_BYTES_START) {
+        store->map_bytes = STORE_MAP_BYTES_START;
+        code = mdb_env_set_mapsize(store->env, store->map_bytes);
+    }
+    return lmdb_error(code);
+}
+
+/* Reads in a mailbox jump about: read-ahead would fetch 32 pages for each one that is wanted. */
+static store_error_t env_open(lmdb_store_t *store, const char *file) {
+    int code = mdb_env_create(&store->env);
+    if (code != 0) {
+        store->env = NULL;
+        return lmdb_error(code);
+    }
+    code = mdb_env_set_maxdbs(store->env, TABLES);
+    if (code == 0) {
+        code = mdb_env_set_userctx(store->env, store);
+    }
+    if (code == 0) {
+        code = mdb_env_set_assert(store->env, lmdb_page_damaged);
+    }
+    if (code == 0) {
+        code = mdb_env_open(store->env, file, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, FILE_MODE);
+    }
+    int dead;
+    if (code == 0) {
+        code = mdb_reader_check(store->env, &dead);
+    }
+    return lmdb_write_error(store, code);
+}
+
+/* Takes the lock on store.mdb. Sets *made if the file is new. */
+static store_error_t file_lock(lmdb_store_t *store, const char *file, bool *made) {
+    store->file = open(file, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (store->file < 0) {
+        return system_error();
+    }
+    if (flock(store->file, LOCK_EX | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK ? STORE_BUSY : system_error();
+    }
+    struct stat status;
+    if (fstat(store->file, &status) != 0) {
+        return system_error();
+    }
+    *made = status.st_size == 0;
+    return STORE_OK;
+}
+
+/* LMDB writes into its mapped lock file, which on a full disk would be a SIGBUS: so its blocks are
+ * allocated first. Only the holder of the lock on store.mdb may do this. */
+static store_error_t lock_file_reserve(const char *file) {
+    int descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (descriptor < 0) {
+        return system_error();
+    }
+    int code = posix_fallocate(descriptor, 0, LOCK_FILE_BYTES);
+    (void)close(descriptor);
+    return code == EOPNOTSUPP || code == EINVAL ? STORE_OK : lmdb_error(code);
+}
+
+static store_error_t store_open(lmdb_store_t *store, const char *file, const char *lock_file,
+                                const name_t *realm) {
+    bool made = false;
+    store_error_t error = file_lock(store, file, &made);
+    if (error == STORE_OK) {
+        error = lock_file_reserve(lock_file);
+    }
+    if (error == STORE_OK) {
+        error = env_open(store, file);
+        if (error != STORE_OK && made) {
+            /* A half-made file would be refused for ever; an empty one is made at the next try. */
+            (void)ftruncate(store->file, 0);
+        }
+    }
+    if (error == STORE_OK) {
+        error = file_fill_up(store);
+    }
+    if (error == STORE_OK) {
+        error = map_start(store);
+    }
+    if (error == STORE_OK) {
+        error = schema_open(store, realm);
+    }
+    if (error == STORE_OK) {
+        error = reader_open(store);
+    }
+    return error == STORE_OK ? lmdb_directory_sync(file) : error;
+}
+
+static void lmdb_close(store_t *base) {
+    lmdb_store_t *store = (lmdb_store_t *)base;
+    ASSERT(!store->reading);
+    if (store->log_cursor != NULL) {
+        mdb_cursor_close(store->log_cursor);
+    }
+    if (store->reader != NULL) {
+        mdb_txn_abort(store->reader);
+    }
+    if (store->env != NULL) {
+        mdb_env_close(store->env);
+    }
+    if (store->file >= 0) {
+        (void)close(store->file);
+    }
+    memory_free(store);
+}
+
+static const store_ops_t lmdb_ops = {
+    .close = lmdb_close,
+    .load = lmdb_load,
+    .commit = lmdb_commit,
+    .page = lmdb_page,
+    .lookup = lmdb_lookup,
+    .backup = lmdb_backup,
+};
+
+store_error_t store_lmdb_open(store_t **store, const char *directory, const name_t *realm) {
+    ASSERT(realm->length >= 1 && realm->length <= NAME_BYTES_MAX);
+    *store = NULL;
+    char file[PATH_MAX];
+    char lock_file[PATH_MAX];
+    int length = snprintf(file, sizeof file, "%s/store.mdb", directory);
+    int lock_length = snprintf(lock_file, sizeof lock_file, "%s/store.mdb-lock", directory);
+    if (length < 0 || lock_length < 0 || (size_t)lock_length >= sizeof lock_file) {
+        return STORE_IO;
+    }
+    lmdb_store_t *opened = memory_alloc(sizeof *opened);
+    opened->base.ops = &lmdb_ops;
+    opened->file = -1;
+    store_error_t error = store_open(opened, file, lock_file, realm);
+    if (error != STORE_OK) {
+        lmdb_close(&opened->base);
+        return error;
+    }
+    *store = &opened->base;
+    return STORE_OK;
+}

@@ -1,0 +1,260 @@
+/*
+ * Finds a page of a mailbox by walking back along its messages, and single messages by position.
+ * Must never trust a row: each one must be of the mailbox and have the seq that led to it.
+ *
+ * Each message knows where the one before it is (`previous`), and where a farther one is (`jump`):
+ * a seq with k zeros at its end, counted in base 4, jumps 4^k back. So any seq is found in a few
+ * dozen steps.
+ */
+#include "lmdb_store.h"
+#include "record_codec.h"
+
+#include "base/assert.h"
+
+typedef struct page_walk {
+    lmdb_store_t *store;
+    mailbox_t mailbox;
+    /* The message where the walk stands. */
+    uint64_t position;
+    message_links_t links;
+    span_t row;
+} page_walk_t;
+
+/* What store_page and store_lookup were asked. */
+typedef struct page_request {
+    const page_query_t *query;
+    store_page_fn *visit;
+    void *context;
+    bool *more;
+} page_request_t;
+
+typedef struct lookup_request {
+    uint64_t position;
+    store_page_fn *visit;
+    void *context;
+    code_t *verdict;
+} lookup_request_t;
+
+/* A page as a range of seqs; low > high if it is empty. */
+typedef struct page_range {
+    uint64_t low;
+    uint64_t high;
+    bool more;
+} page_range_t;
+
+static uint32_t jump_seqs(uint32_t seq) {
+    ASSERT(seq > 0);
+    unsigned int level = (unsigned int)__builtin_ctz(seq) / 2;
+    if (level > HEAD_LEVELS - 1) {
+        level = HEAD_LEVELS - 1;
+    }
+    return (uint32_t)1 << (2 * level);
+}
+
+/* The row at a position, if there is one. */
+static store_error_t row_find(lmdb_store_t *store, uint64_t position, span_t *row, bool *found) {
+    MDB_val key = lmdb_value(&position, sizeof position);
+    MDB_val value;
+    int code = mdb_cursor_get(store->log_cursor, &key, &value, MDB_SET);
+    *found = code == 0;
+    if (code == 0) {
+        *row = lmdb_span(&value);
+    }
+    return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+}
+
+/* Steps to the message at a position, which must be `seq`. Without *moved retention took it. */
+static store_error_t walk_step(page_walk_t *walk, uint64_t position, uint32_t seq, bool *moved) {
+    span_t row;
+    store_error_t error = row_find(walk->store, position, &row, moved);
+    if (error != STORE_OK || !*moved) {
+        return error;
+    }
+    message_links_t links;
+    if (!message_row_links(&links, position, row) || links.mailbox != walk->mailbox ||
+        links.seq != seq) {
+        return STORE_CORRUPT;
+    }
+    walk->position = position;
+    walk->links = links;
+    walk->row = row;
+    return STORE_OK;
+}
+
+/* Steps to the message before. */
+static store_error_t walk_back(page_walk_t *walk, bool *moved) {
+    ASSERT(walk->links.seq > 1);
+    if (walk->links.previous == 0) {
+        return STORE_CORRUPT;
+    }
+    return walk_step(walk, walk->links.previous, walk->links.seq - 1, moved);
+}
+
+/* Walks back to seq `target`, or to the oldest message above it that is still there. */
+static store_error_t walk_to(page_walk_t *walk, uint32_t target) {
+    ASSERT(target > 0);
+    store_error_t error = STORE_OK;
+    bool moved = true;
+    while (error == STORE_OK && moved && walk->links.seq > target) {
+        uint32_t seqs = jump_seqs(walk->links.seq);
+        moved = false;
+        if (seqs > 1 && walk->links.seq - target >= seqs) {
+            error = walk_step(walk, walk->links.jump, walk->links.seq - seqs, &moved);
+        }
+        if (error == STORE_OK && !moved) {
+            error = walk_back(walk, &moved);
+        }
+    }
+    return error;
+}
+
+/* The wanted messages, as if all were still there. */
+static page_range_t range_wanted(const page_query_t *query) {
+    uint64_t bottom = (uint64_t)query->after + 1;
+    uint64_t top = query->newest_seq;
+    if (query->before != 0 && query->before <= top) {
+        top = (uint64_t)query->before - 1;
+    }
+    page_range_t range = {.low = bottom, .high = top};
+    if (query->newest_position == 0 || bottom > top) {
+        return (page_range_t){.low = 1, .high = 0};
+    }
+    if (top - bottom + 1 > query->limit) {
+        range.more = true;
+        if (query->oldest_first) {
+            range.high = bottom + query->limit - 1;
+        } else {
+            range.low = top - query->limit + 1;
+        }
+    }
+    return range;
+}
+
+/* Where retention took the oldest wanted messages, the page is the oldest that are left. */
+static page_range_t range_left(const page_query_t *query, uint32_t oldest) {
+    ASSERT(oldest > query->after + 1);
+    page_query_t left = *query;
+    left.after = oldest - 1;
+    return range_wanted(&left);
+}
+
+/* Puts the rows of a range into store->page by seq - low. *oldest becomes the lowest seq that is
+ * still there: range->low, or a higher one, perhaps above the range; 0 if not even the newest
+ * message is there. */
+static store_error_t range_collect(page_walk_t *walk, const page_query_t *query,
+                                   const page_range_t *range, uint32_t *oldest) {
+    ASSERT(range->low <= range->high && range->high - range->low < PAGE_MESSAGES_MAX);
+    bool moved = false;
+    *oldest = 0;
+    store_error_t error = walk_step(walk, query->newest_position, query->newest_seq, &moved);
+    if (error != STORE_OK || !moved) {
+        return error;
+    }
+    error = walk_to(walk, (uint32_t)range->high);
+    if (walk->links.seq > range->high) {
+        moved = false;
+    }
+    while (error == STORE_OK && moved) {
+        walk->store->page[walk->links.seq - range->low] =
+            (page_row_t){.position = walk->position, .row = walk->row};
+        if (walk->links.seq == range->low) {
+            break;
+        }
+        error = walk_back(walk, &moved);
+    }
+    *oldest = walk->links.seq;
+    return error;
+}
+
+static store_error_t range_visit(const lmdb_store_t *store, const page_range_t *range,
+                                 uint64_t oldest, const page_request_t *request) {
+    for (uint64_t seq = oldest; seq <= range->high; seq++) {
+        const page_row_t *row = &store->page[seq - range->low];
+        message_t message;
+        if (!message_row_decode(&message, row->position, row->row)) {
+            return STORE_CORRUPT;
+        }
+        if (!request->visit(request->context, &message)) {
+            break;
+        }
+    }
+    return STORE_OK;
+}
+
+/* Older messages remain unless retention took just those. The walk stands at the oldest one. */
+static store_error_t more_older(page_walk_t *walk, bool *more) {
+    span_t row;
+    return row_find(walk->store, walk->links.previous, &row, more);
+}
+
+static store_error_t page_read(lmdb_store_t *store, void *context) {
+    const page_request_t *request = context;
+    const page_query_t *query = request->query;
+    page_range_t range = range_wanted(query);
+    if (range.low > range.high) {
+        return STORE_OK;
+    }
+    page_walk_t walk = {.store = store, .mailbox = query->mailbox};
+    uint32_t oldest;
+    store_error_t error = range_collect(&walk, query, &range, &oldest);
+    if (error == STORE_OK && query->oldest_first && oldest > range.low) {
+        range = range_left(query, oldest);
+        if (range.low > range.high) {
+            return STORE_OK;
+        }
+        error = range_collect(&walk, query, &range, &oldest);
+    }
+    if (error != STORE_OK || oldest == 0) {
+        return error;
+    }
+    if (query->oldest_first) {
+        *request->more = range.more;
+    } else if (range.more && oldest == range.low) {
+        error = more_older(&walk, request->more);
+    }
+    return error == STORE_OK ? range_visit(store, &range, oldest, request) : error;
+}
+
+store_error_t lmdb_page(store_t *base, const page_query_t *query, store_page_fn *visit,
+                        void *context, bool *more) {
+    page_request_t request = {.query = query, .visit = visit, .context = context, .more = more};
+    *more = false;
+    return lmdb_read((lmdb_store_t *)base, page_read, &request);
+}
+
+static store_error_t verdict_read(lmdb_store_t *store, uint64_t position, code_t *verdict) {
+    MDB_val key = lmdb_value(&position, sizeof position);
+    MDB_val value;
+    int code = mdb_get(store->reader, store->verdicts, &key, &value);
+    if (code != 0) {
+        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    }
+    return verdict_row_decode(verdict, lmdb_span(&value)) ? STORE_OK : STORE_CORRUPT;
+}
+
+static store_error_t lookup_read(lmdb_store_t *store, void *context) {
+    const lookup_request_t *request = context;
+    store_error_t error = verdict_read(store, request->position, request->verdict);
+    span_t row;
+    bool found = false;
+    if (error == STORE_OK) {
+        error = row_find(store, request->position, &row, &found);
+    }
+    if (error != STORE_OK || !found) {
+        return error;
+    }
+    message_t message;
+    if (!message_row_decode(&message, request->position, row)) {
+        return STORE_CORRUPT;
+    }
+    (void)request->visit(request->context, &message);
+    return STORE_OK;
+}
+
+store_error_t lmdb_lookup(store_t *base, uint64_t position, store_page_fn *visit, void *context,
+                          code_t *verdict) {
+    lookup_request_t request = {
+        .position = position, .visit = visit, .context = context, .verdict = verdict};
+    *verdict = CODE_OK;
+    return lmdb_read((lmdb_store_t *)base, lookup_read, &request);
+}
