@@ -9,11 +9,6 @@
 #include "types/reply.h"
 #include "wire/json.h"
 
-/* The stable word of a code ("NO_USER") and its text for people ("user tidak ditemukan"). NULL
- * for CODE_OK and numbers outside the table. */
-const char *code_word(code_t code);
-const char *code_text(code_t code);
-
 /* Appends the whole frame of any reply but REPLY_PAGE. `realm` is this realm's name, for ids. Rows
  * of REPLY_REALMS carry oldest_s in oldest_s[i] (NULL if no row has one queued). */
 void reply_write(buffer_t *out, const reply_t *reply, const name_t *realm, const int64_t *oldest_s);

@@ -81,15 +81,27 @@ static bool pack_message(void *context, const message_t *message) {
     return true;
 }
 
+/* Reads the whole run, page by page, as far as the packer wants it. */
+static store_error_t run_read(store_t *store, packer_t *packer, bool *more) {
+    page_query_t query = packer->send->run;
+    uint32_t left = query.limit;
+    store_error_t error = STORE_OK;
+    *more = left > 0 && query.newest_position != 0;
+    while (error == STORE_OK && *more && !packer->cut && left > 0) {
+        query.limit = left < PAGE_MESSAGES_MAX ? left : PAGE_MESSAGES_MAX;
+        error = store_page(store, &query, pack_message, packer, more);
+        left -= query.limit;
+        query.after = packer->open ? packer->next_seq - 1 : query.after + query.limit;
+    }
+    return error;
+}
+
 store_error_t run_pack(store_t *store, const peer_send_t *send, batch_t *out) {
     ASSERT(send->is_run && send->message.kind == PEER_RECORDS);
     packer_t packer = {.send = send, .out = out, .base = send->message.records.base};
     bool more = false;
-    store_error_t error = STORE_OK;
     buffer_init(&packer.frame);
-    if (send->run.newest_position != 0) {
-        error = store_page(store, &send->run, pack_message, &packer, &more);
-    }
+    store_error_t error = run_read(store, &packer, &more);
     if (error == STORE_OK && send->message.records.pulled && !packer.open) {
         frame_begin(&packer, send->message.records.first.seq);
     }

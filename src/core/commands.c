@@ -106,6 +106,8 @@ static const command_t *command_find(const state_t *state, span_t word) {
         return NULL;
     for (size_t i = 0; i < word.length; i++) {
         char c = word.bytes[i];
+        if (c == '\0')
+            return NULL; /* it would look like the padding of a shorter word */
         upper[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
     }
     const command_t **row = map_get(state->commands, upper);

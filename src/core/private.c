@@ -4,7 +4,7 @@
 #include "private.h"
 
 #include "answer.h"
-#include "base/assert.h"
+#include "base/code.h"
 #include "base/text.h"
 #include "mailbox.h"
 #include "session.h"
@@ -89,29 +89,6 @@ static message_state_t state_of(const state_t *state, const message_t *message, 
     return settled ? MESSAGE_DELIVERED : MESSAGE_QUEUED;
 }
 
-const char *verdict_reason(code_t verdict) {
-    switch (verdict) {
-    case CODE_OK:
-        return NULL;
-    case CODE_NO_USER:
-        return "user tidak ditemukan";
-    case CODE_GROUP_MISMATCH:
-        return "group di realm tujuan berbeda";
-    case CODE_NO_REALM:
-        return "hubungan realm diakhiri";
-    case CODE_EXPIRED:
-        return "waktu pengiriman habis";
-    case CODE_BAD_NAME:
-        return "nama tidak sah";
-    case CODE_BAD_TEXT:
-        return "teks bukan UTF-8";
-    case CODE_TOO_LONG:
-        return "permintaan terlalu panjang";
-    default:
-        return "ditolak realm tujuan";
-    }
-}
-
 void private_looked_up(turn_t *turn, const pending_t *pending, const event_t *event) {
     const message_t *message = &event->lookup.message;
     if (!event->lookup.found || !is_own(turn->state, message, pending->user)) {
@@ -122,5 +99,5 @@ void private_looked_up(turn_t *turn, const pending_t *pending, const event_t *ev
     reply->state.number = message->number;
     reply->state.time_ms = message->time_ms;
     reply->state.state = state_of(turn->state, message, event->lookup.verdict);
-    reply->state.reason = verdict_reason(event->lookup.verdict);
+    reply->state.reason = code_text(event->lookup.verdict);
 }

@@ -9,7 +9,4 @@
 /* Answers CHECKMESSAGE when the store has found (or not found) the message. */
 void private_looked_up(turn_t *turn, const pending_t *pending, const event_t *event);
 
-/* Why a message did not arrive, for people; NULL for CODE_OK. */
-const char *verdict_reason(code_t verdict);
-
 #endif

@@ -6,11 +6,11 @@
 
 #include "account.h"
 #include "base/assert.h"
+#include "base/code.h"
 #include "base/crypto.h"
 #include "base/text.h"
 #include "link.h"
 #include "mailbox.h"
-#include "private.h"
 #include "stream.h"
 
 #include <stdio.h>
@@ -68,7 +68,7 @@ static void bounce(turn_t *turn, const realm_t *realm, const message_t *message,
     int length = snprintf(text, sizeof(text), "Pesan %s:%llu untuk %.*s@%s tidak terkirim: %s",
                           turn->state->options.realm.text, (unsigned long long)message->number,
                           (int)message->to.length, message->to.bytes, realm->record.name.text,
-                          verdict_reason(code));
+                          code_text(code));
     ASSERT(length > 0 && (size_t)length < sizeof(text));
     message_t *told = mailbox_append(turn, mailbox_address(MAILBOX_PRIVATE, user->record.id, 0));
     told->from = span_of(ACCOUNT_RESERVED);

@@ -5,6 +5,7 @@
 #include "wire/reply.h"
 
 #include "base/assert.h"
+#include "base/code.h"
 #include "base/text.h"
 #include "reply_list.h"
 

@@ -13,7 +13,7 @@ import sys
 import tidy
 
 LIBC_OF_CORE = {
-    "memchr", "memcmp", "memcpy", "memmove", "memset", "snprintf", "strcmp", "strlen", "strncmp", "strnlen",
+    "memchr", "memcmp", "memcpy", "memmove", "memset", "snprintf", "strchr", "strcmp", "strlen", "strncmp", "strnlen",
 }
 
 PURE_MODULES = {"arena", "assert", "batch", "buffer", "crypto", "map", "memory", "text"}

@@ -10,7 +10,7 @@ import sys
 import tidy
 
 COMMANDS = "src/core/commands.c"
-CODES = "src/wire/code.c"
+CODES = "src/base/code.c"
 
 DEFINE = re.compile(r'^#define\s+(\w+)\s+("(?:[^"\\\n]|\\.)*")\s*$', re.M)
 STRING = r'(?:"(?:[^"\\\n]|\\.)*"|\w+)(?:\s+(?:"(?:[^"\\\n]|\\.)*"|\w+))*'

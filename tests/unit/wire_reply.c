@@ -2,6 +2,7 @@
 /*
  * Replies come out byte for byte as the protocol says, and always as valid JSON.
  */
+#include "base/code.h"
 #include "base/text.h"
 #include "wire/reply.h"
 

@@ -2,7 +2,9 @@
  * The one table of codes: the word that programs read, the text that people read. The words are a
  * promise to every client: they must never change.
  */
-#include "wire/reply.h"
+#include "base/code.h"
+
+#include <stddef.h>
 
 typedef struct code_row {
     const char *word;
