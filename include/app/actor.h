@@ -67,8 +67,9 @@ void actor_tell_front(actor_t *actor, uint32_t kind);
 
 /* actor_peers.c: the federation's side. */
 size_t actor_take_frames(actor_t *actor);
+void actor_put_keys(actor_t *actor); /* who may enter */
 void actor_put_sends(actor_t *actor);
-void actor_put_dials(actor_t *actor);
+void actor_put_dials(actor_t *actor); /* whom to call, whom to hang up on */
 void actor_send_sends(actor_t *actor);
 
 /* actor_batch.c: a batch as one inproc message. */

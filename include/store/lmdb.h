@@ -11,7 +11,10 @@
  *
  * Every commit is synced in full: never NOSYNC, NOMETASYNC or MAPASYNC. The map grows by doubling
  * when a commit meets MDB_MAP_FULL. The row encodings are versioned by the schema version and
- * bounds-checked when read: a damaged row is STORE_CORRUPT, never an assertion.
+ * bounds-checked when read: a damaged row is STORE_CORRUPT, never an assertion. So is a damaged
+ * page that LMDB notices during a read; one that it notices during a commit aborts the process.
+ *
+ * A lock on store.mdb keeps a second process out (STORE_BUSY). Tools that only read may look on.
  */
 #ifndef REALMGATE_STORE_LMDB_H
 #define REALMGATE_STORE_LMDB_H

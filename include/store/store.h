@@ -1,6 +1,6 @@
 /*
  * Durable records: a struct of functions, with LMDB behind it (store/lmdb.h). One thread owns a
- * store_t; every function may block on the disk.
+ * store_t; every function may block on the disk. A visitor must not call the store.
  */
 #ifndef REALMGATE_STORE_STORE_H
 #define REALMGATE_STORE_STORE_H
@@ -57,7 +57,8 @@ store_error_t store_commit(store_t *store, const record_t *records, size_t count
 
 /* Visits a page, oldest first. The walk starts at query->newest_position. *more: with oldest_first,
  * newer ones remain below `before` and the head; else, older ones remain above `after`. Messages
- * that retention took are skipped. */
+ * that retention took are skipped. STORE_CORRUPT if a message on the way is not of the mailbox or
+ * has not the seq that it should have; it does not matter where their jumps lead. */
 store_error_t store_page(store_t *store, const page_query_t *query, store_page_fn *visit,
                          void *context, bool *more);
 

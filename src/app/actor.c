@@ -93,6 +93,9 @@ static size_t take_passwords(actor_t *actor) {
 
 /* Everything that was promised in this turn is on the disk: let it out. */
 static void turn_release(actor_t *actor) {
+    /* Who is told that a key is trusted may use it at once, so the federation hears of it first. */
+    actor_put_keys(actor);
+    actor_send_sends(actor);
     actor_put_replies(actor);
     actor_send_replies(actor);
     actor_put_sends(actor);

@@ -87,32 +87,39 @@ void actor_put_sends(actor_t *actor) {
     }
 }
 
-static void put_dial(actor_t *actor, const dial_effect_t *dial) {
-    switch (dial->action) {
-    case DIAL_OPEN: {
-        federation_dial_t *payload =
-            batch_append(&actor->sends, FED_DIAL, dial->dial, 0, sizeof *payload);
-        memset(payload, 0, sizeof *payload);
-        memcpy(payload->key, dial->key, KEY_BYTES);
-        payload->address = dial->address;
-        break;
+static void put_key(actor_t *actor, uint32_t kind, const dial_effect_t *dial) {
+    memcpy(batch_append(&actor->sends, kind, 0, 0, KEY_BYTES), dial->key, KEY_BYTES);
+}
+
+void actor_put_keys(actor_t *actor) {
+    const effects_t *effects = &actor->engine->effects;
+    for (size_t i = 0; i < effects->dial_count; i++) {
+        const dial_effect_t *dial = &effects->dials[i];
+        if (dial->action == DIAL_ALLOW) {
+            put_key(actor, FED_ALLOW, dial);
+        } else if (dial->action == DIAL_DENY) {
+            put_key(actor, FED_DENY, dial);
+        }
     }
-    case DIAL_CLOSE:
-        (void)batch_append(&actor->sends, FED_HANG_UP, dial->dial, 0, 0);
-        break;
-    case DIAL_ALLOW:
-        memcpy(batch_append(&actor->sends, FED_ALLOW, 0, 0, KEY_BYTES), dial->key, KEY_BYTES);
-        break;
-    case DIAL_DENY:
-        memcpy(batch_append(&actor->sends, FED_DENY, 0, 0, KEY_BYTES), dial->key, KEY_BYTES);
-        break;
-    }
+}
+
+static void put_open(actor_t *actor, const dial_effect_t *dial) {
+    federation_dial_t *payload =
+        batch_append(&actor->sends, FED_DIAL, dial->dial, 0, sizeof *payload);
+    memset(payload, 0, sizeof *payload);
+    memcpy(payload->key, dial->key, KEY_BYTES);
+    payload->address = dial->address;
 }
 
 void actor_put_dials(actor_t *actor) {
     const effects_t *effects = &actor->engine->effects;
     for (size_t i = 0; i < effects->dial_count; i++) {
-        put_dial(actor, &effects->dials[i]);
+        const dial_effect_t *dial = &effects->dials[i];
+        if (dial->action == DIAL_OPEN) {
+            put_open(actor, dial);
+        } else if (dial->action == DIAL_CLOSE) {
+            (void)batch_append(&actor->sends, FED_HANG_UP, dial->dial, 0, 0);
+        }
     }
 }
 

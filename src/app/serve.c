@@ -43,6 +43,8 @@ static int signals_open(void) {
     ASSERT(sigaddset(&signals, SIGHUP) == 0);
     ASSERT(sigprocmask(SIG_BLOCK, &signals, NULL) == 0);
     ASSERT(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    /* A file size limit is a full disk: an error of the write, not the end of the process. */
+    ASSERT(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
     int opened = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     ASSERT(opened >= 0);
     return opened;

@@ -33,7 +33,8 @@ enum {
     LINGER_MS = 200,      /* for frames handed over before a stop or a hang-up */
     FINISH_MS = 1000,     /* for the actor to take the last batch */
     RESOLVERS_MAX = 32,   /* names that are resolved at the same time */
-    ACTOR_BATCHES_PER_TURN = 64,
+    ACTOR_BATCHES_PER_TURN = 1024,
+    QUESTIONS_PER_TURN = 64,
     FRAMES_PER_TURN = 256, /* from one socket, so that nobody starves the others */
     BYTES_PER_TURN = 1024 * 1024
 };
@@ -323,6 +324,17 @@ static void federation_take(federation_t *federation) {
     }
 }
 
+/* What the actor said before a peer's question counts for the answer: a key that it has allowed is
+ * let in, however soon its owner comes. So its batches are taken after the question. */
+static void federation_admit(federation_t *federation) {
+    for (int i = 0; i < QUESTIONS_PER_TURN && zap_ask(federation->zap); i++) {
+        federation_take(federation);
+        if (!zap_answer(federation->zap)) {
+            drops_count(&federation->drops, DROP_KEY, 1);
+        }
+    }
+}
+
 /* ---- the loop ---- */
 
 static zmq_pollitem_t item_of(void *socket, bool wanted) {
@@ -381,7 +393,7 @@ static void federation_turn(federation_t *federation) {
         return;
     }
     federation->turn++;
-    drops_count(&federation->drops, DROP_KEY, zap_answer(federation->zap));
+    federation_admit(federation);
     federation_receive(federation);
     federation_watch(federation);
     federation_take(federation);

@@ -17,13 +17,11 @@
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
 #define ZAP_VERSION  "1.0"
 
-/* Questions answered in one turn, so that a flood of handshakes leaves time for the rest. */
-#define ZAP_ANSWERS_PER_TURN 64
-
 struct zap {
     void *socket;
     map_t *allowed; /* key -> uint8_t */
     bool accept_any;
+    zmsg_t *question; /* taken, not yet answered */
 };
 
 zap_t *zap_new(bool accept_any) {
@@ -51,6 +49,7 @@ void zap_destroy(zap_t **zap) {
     }
     /* A close frees the endpoint some time later, an unbind at once. */
     (void)zmq_unbind((*zap)->socket, ZAP_ENDPOINT);
+    zmsg_destroy(&(*zap)->question);
     peer_socket_close(&(*zap)->socket, 0);
     map_destroy(&(*zap)->allowed);
     memory_free(*zap);
@@ -111,23 +110,22 @@ static zmsg_t *zap_verdict(zmsg_t *question, const uint8_t *key) {
     return answer;
 }
 
-uint32_t zap_answer(zap_t *zap) {
-    uint32_t refused = 0;
-    for (int i = 0; i < ZAP_ANSWERS_PER_TURN; i++) {
-        if ((zsock_events(zap->socket) & ZMQ_POLLIN) == 0) {
-            break;
-        }
-        zmsg_t *question = zmsg_recv(zap->socket);
-        if (question == NULL) {
-            break;
-        }
-        const uint8_t *key = zap_judge(zap, question);
-        zmsg_t *answer = zap_verdict(question, key);
-        refused += key == NULL;
-        zmsg_destroy(&question);
-        if (zmsg_send(&answer, zap->socket) != 0) {
-            zmsg_destroy(&answer);
-        }
+bool zap_ask(zap_t *zap) {
+    ASSERT(zap->question == NULL);
+    if ((zsock_events(zap->socket) & ZMQ_POLLIN) != 0) {
+        zap->question = zmsg_recv(zap->socket);
     }
-    return refused;
+    return zap->question != NULL;
+}
+
+bool zap_answer(zap_t *zap) {
+    ASSERT(zap->question != NULL);
+    const uint8_t *key = zap_judge(zap, zap->question);
+    zmsg_t *answer = zap_verdict(zap->question, key);
+    zmsg_destroy(&zap->question);
+    if (zmsg_send(&answer, zap->socket) != 0) {
+        /* The session has gone meanwhile. */
+        zmsg_destroy(&answer);
+    }
+    return key != NULL;
 }

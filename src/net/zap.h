@@ -23,9 +23,12 @@ void zap_destroy(zap_t **zap);
 /* The socket to poll for reading. Valid as long as the handler. */
 void *zap_socket(const zap_t *zap);
 
-/* Answers what has been asked. A session that is let in has the key's text as its User-Id. Returns
- * how many were refused. */
-uint32_t zap_answer(zap_t *zap);
+/* Takes the next question, if there is one; zap_answer must follow before the next zap_ask. */
+bool zap_ask(zap_t *zap);
+
+/* Answers the question by what is allowed now; returns whether the key was let in. A session that
+ * is let in has the key's text as its User-Id. */
+bool zap_answer(zap_t *zap);
 
 void zap_allow(zap_t *zap, const uint8_t key[KEY_BYTES]);
 void zap_deny(zap_t *zap, const uint8_t key[KEY_BYTES]);

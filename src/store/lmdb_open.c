@@ -281,9 +281,9 @@ static store_error_t store_open(lmdb_store_t *store, const char *file, const cha
     }
     if (error == STORE_OK) {
         error = env_open(store, file);
-        if (error != STORE_OK && made) {
-            /* A half-made file would be refused for ever; an empty one is made at the next try. */
-            (void)ftruncate(store->file, 0);
+        /* A half-made file would be refused for ever; an empty one is made at the next try. */
+        if (error != STORE_OK && made && ftruncate(store->file, 0) != 0) {
+            error = system_error();
         }
     }
     if (error == STORE_OK) {

@@ -2,22 +2,26 @@
  * Finds a page of a mailbox by walking back along its messages, and single messages by position.
  * Must never trust a row: each one must be of the mailbox and have the seq that led to it.
  *
- * Each message knows where the one before it is (`previous`), and where a farther one is (`jump`):
- * a seq with k zeros at its end, counted in base 4, jumps 4^k back. So any seq is found in a few
- * dozen steps.
+ * Each message knows where the one before it is (`previous`), and where some farther one is
+ * (`jump`). Whoever appended it chose that one so that any seq is found in a few dozen steps; here
+ * a jump is taken if it does not lead too far, whatever the choice was.
  */
 #include "lmdb_store.h"
 #include "record_codec.h"
 
 #include "base/assert.h"
 
-typedef struct page_walk {
-    lmdb_store_t *store;
-    mailbox_t mailbox;
-    /* The message where the walk stands. */
+/* A message where a walk stands or could go. */
+typedef struct page_stop {
     uint64_t position;
     message_links_t links;
     span_t row;
+} page_stop_t;
+
+typedef struct page_walk {
+    lmdb_store_t *store;
+    mailbox_t mailbox;
+    page_stop_t at;
 } page_walk_t;
 
 /* What store_page and store_lookup were asked. */
@@ -42,15 +46,6 @@ typedef struct page_range {
     bool more;
 } page_range_t;
 
-static uint32_t jump_seqs(uint32_t seq) {
-    ASSERT(seq > 0);
-    unsigned int level = (unsigned int)__builtin_ctz(seq) / 2;
-    if (level > HEAD_LEVELS - 1) {
-        level = HEAD_LEVELS - 1;
-    }
-    return (uint32_t)1 << (2 * level);
-}
-
 /* The row at a position, if there is one. */
 static store_error_t row_find(lmdb_store_t *store, uint64_t position, span_t *row, bool *found) {
     MDB_val key = lmdb_value(&position, sizeof position);
@@ -63,31 +58,62 @@ static store_error_t row_find(lmdb_store_t *store, uint64_t position, span_t *ro
     return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
 }
 
-/* Steps to the message at a position, which must be `seq`. Without *moved retention took it. */
+/* The message of this mailbox at a position; without *found retention took it. */
+static store_error_t stop_find(const page_walk_t *walk, uint64_t position, page_stop_t *stop,
+                               bool *found) {
+    store_error_t error = row_find(walk->store, position, &stop->row, found);
+    if (error != STORE_OK || !*found) {
+        return error;
+    }
+    stop->position = position;
+    bool sound = message_row_links(&stop->links, position, stop->row);
+    return sound && stop->links.mailbox == walk->mailbox ? STORE_OK : STORE_CORRUPT;
+}
+
+/* Steps to the message at a position, which must be `seq`. */
 static store_error_t walk_step(page_walk_t *walk, uint64_t position, uint32_t seq, bool *moved) {
-    span_t row;
-    store_error_t error = row_find(walk->store, position, &row, moved);
+    page_stop_t stop;
+    store_error_t error = stop_find(walk, position, &stop, moved);
     if (error != STORE_OK || !*moved) {
         return error;
     }
-    message_links_t links;
-    if (!message_row_links(&links, position, row) || links.mailbox != walk->mailbox ||
-        links.seq != seq) {
+    if (stop.links.seq != seq) {
         return STORE_CORRUPT;
     }
-    walk->position = position;
-    walk->links = links;
-    walk->row = row;
+    walk->at = stop;
     return STORE_OK;
 }
 
 /* Steps to the message before. */
 static store_error_t walk_back(page_walk_t *walk, bool *moved) {
-    ASSERT(walk->links.seq > 1);
-    if (walk->links.previous == 0) {
+    ASSERT(walk->at.links.seq > 1);
+    if (walk->at.links.previous == 0) {
         return STORE_CORRUPT;
     }
-    return walk_step(walk, walk->links.previous, walk->links.seq - 1, moved);
+    return walk_step(walk, walk->at.links.previous, walk->at.links.seq - 1, moved);
+}
+
+/* Takes the jump if it leads farther than the message before, and not below `target`. */
+static store_error_t walk_jump(page_walk_t *walk, uint32_t target, bool *moved) {
+    const message_links_t *from = &walk->at.links;
+    *moved = false;
+    if (from->jump == 0 || from->jump == from->previous) {
+        return STORE_OK;
+    }
+    page_stop_t stop;
+    bool found;
+    store_error_t error = stop_find(walk, from->jump, &stop, &found);
+    if (error != STORE_OK || !found) {
+        return error;
+    }
+    if (stop.links.seq >= from->seq) {
+        return STORE_CORRUPT;
+    }
+    if (stop.links.seq >= target) {
+        walk->at = stop;
+        *moved = true;
+    }
+    return STORE_OK;
 }
 
 /* Walks back to seq `target`, or to the oldest message above it that is still there. */
@@ -95,12 +121,8 @@ static store_error_t walk_to(page_walk_t *walk, uint32_t target) {
     ASSERT(target > 0);
     store_error_t error = STORE_OK;
     bool moved = true;
-    while (error == STORE_OK && moved && walk->links.seq > target) {
-        uint32_t seqs = jump_seqs(walk->links.seq);
-        moved = false;
-        if (seqs > 1 && walk->links.seq - target >= seqs) {
-            error = walk_step(walk, walk->links.jump, walk->links.seq - seqs, &moved);
-        }
+    while (error == STORE_OK && moved && walk->at.links.seq > target) {
+        error = walk_jump(walk, target, &moved);
         if (error == STORE_OK && !moved) {
             error = walk_back(walk, &moved);
         }
@@ -151,18 +173,18 @@ static store_error_t range_collect(page_walk_t *walk, const page_query_t *query,
         return error;
     }
     error = walk_to(walk, (uint32_t)range->high);
-    if (walk->links.seq > range->high) {
+    if (walk->at.links.seq > range->high) {
         moved = false;
     }
     while (error == STORE_OK && moved) {
-        walk->store->page[walk->links.seq - range->low] =
-            (page_row_t){.position = walk->position, .row = walk->row};
-        if (walk->links.seq == range->low) {
+        walk->store->page[walk->at.links.seq - range->low] =
+            (page_row_t){.position = walk->at.position, .row = walk->at.row};
+        if (walk->at.links.seq == range->low) {
             break;
         }
         error = walk_back(walk, &moved);
     }
-    *oldest = walk->links.seq;
+    *oldest = walk->at.links.seq;
     return error;
 }
 
@@ -184,7 +206,7 @@ static store_error_t range_visit(const lmdb_store_t *store, const page_range_t *
 /* Older messages remain unless retention took just those. The walk stands at the oldest one. */
 static store_error_t more_older(page_walk_t *walk, bool *more) {
     span_t row;
-    return row_find(walk->store, walk->links.previous, &row, more);
+    return row_find(walk->store, walk->at.links.previous, &row, more);
 }
 
 static store_error_t page_read(lmdb_store_t *store, void *context) {

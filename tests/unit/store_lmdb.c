@@ -72,12 +72,34 @@ static uint64_t random_next(uint64_t *state) {
     return *state;
 }
 
+static uint32_t round_down(uint32_t seq, uint32_t step) {
+    return seq / step * step;
+}
+
+/* 4^k for the k zeros at the end of seq, counted in base 4. */
+static uint32_t zeros_step(uint32_t seq) {
+    uint32_t step = 1;
+    for (uint32_t rest = seq; rest % 4 == 0 && step < 262144; rest /= 4) {
+        step *= 4;
+    }
+    return step;
+}
+
+/* Where the message `seq` may jump: by 4^k; also from in between; anywhere; nowhere. */
+typedef enum jump_rule {
+    JUMP_BY_ZEROS,
+    JUMP_FROM_BETWEEN,
+    JUMP_AT_RANDOM,
+    JUMP_NOWHERE
+} jump_rule_t;
+
 /* Mailboxes as plain lists of positions: the model. */
 
 #define MODEL_MESSAGES_MAX 40000
 
 typedef struct model_mailbox {
     mailbox_t mailbox;
+    jump_rule_t rule;
     uint32_t count;
     uint64_t positions[MODEL_MESSAGES_MAX + 1]; /* by seq */
 } model_mailbox_t;
@@ -89,12 +111,23 @@ static model_mailbox_t *model_new(mailbox_t mailbox) {
     return model;
 }
 
-static uint32_t model_jump_seq(uint32_t seq) {
-    uint32_t step = 1;
-    for (uint32_t rest = seq; rest % 4 == 0 && step < 262144; rest /= 4) {
-        step *= 4;
+static uint32_t model_jump_seq(jump_rule_t rule, uint32_t seq) {
+    uint32_t step = zeros_step(seq);
+    uint64_t random = seq * 2654435761ULL + 1;
+    switch (rule) {
+    case JUMP_FROM_BETWEEN:
+        if (seq % 4 != 0) {
+            step = zeros_step(round_down(seq, 4) + 4) >> 2 * (4 - seq % 4);
+            step = step > 4 ? step : 4;
+        }
+        return round_down(seq - 1, step);
+    case JUMP_AT_RANDOM:
+        return (uint32_t)(random_next(&random) % seq);
+    case JUMP_NOWHERE:
+        return 0;
+    default:
+        return seq - step;
     }
-    return seq - step;
 }
 
 /* The next message of a mailbox, at this position. */
@@ -110,7 +143,7 @@ static record_t model_append(model_mailbox_t *model, uint64_t position, span_t t
         .mailbox = model->mailbox,
         .seq = seq,
         .previous = model->positions[seq - 1],
-        .jump = model->positions[model_jump_seq(seq)],
+        .jump = model->positions[model_jump_seq(model->rule, seq)],
         .time_ms = 1700000000000 + (int64_t)position,
         .number = position * 3,
         .from = {"alice", 5},
@@ -549,20 +582,33 @@ Test(store_lmdb, every_page_of_a_small_mailbox_is_as_the_model_says) {
     fixture_deinit(&fixture);
 }
 
-Test(store_lmdb, random_pages_of_random_mailboxes_are_as_the_model_says) {
+static void random_pages(jump_rule_t rule, size_t first_count) {
     fixture_t fixture;
     fixture_init(&fixture);
     uint64_t random = 12;
     uint64_t position = 1000000;
     model_mailbox_t *models[] = {model_new(1ULL << 60), model_new(2), model_new(3), model_new(4)};
-    models_commit(fixture.store, models, 1, 30000, &position, &random);
+    for (size_t i = 0; i < 4; i++) {
+        models[i]->rule = rule;
+    }
+    models_commit(fixture.store, models, 1, first_count, &position, &random);
     models_commit(fixture.store, models, 4, 8000, &position, &random);
     fixture_reopen(&fixture);
     for (size_t i = 0; i < 4; i++) {
-        expect_pages_at_random(fixture.store, models[i], 1500, 1, &random);
+        expect_pages_at_random(fixture.store, models[i], 500, 1, &random);
         free(models[i]);
     }
     fixture_deinit(&fixture);
+}
+
+Test(store_lmdb, random_pages_are_as_the_model_says) {
+    random_pages(JUMP_BY_ZEROS, 30000);
+}
+
+Test(store_lmdb, pages_do_not_depend_on_where_jumps_lead) {
+    random_pages(JUMP_FROM_BETWEEN, 30000);
+    random_pages(JUMP_AT_RANDOM, 3000);
+    random_pages(JUMP_NOWHERE, 1000);
 }
 
 Test(store_lmdb, an_empty_mailbox_has_an_empty_page) {
@@ -607,6 +653,7 @@ Test(store_lmdb, messages_that_retention_took_are_skipped) {
     uint64_t random = 14;
     uint64_t position = 0;
     model_mailbox_t *models[] = {model_new(1), model_new(2), model_new(3)};
+    models[1]->rule = JUMP_FROM_BETWEEN;
     models_commit(fixture.store, models, 3, 3000, &position, &random);
     models_commit(fixture.store, models, 2, 3000, &position, &random);
     for (uint64_t floor = position / 16; floor <= position + 1; floor += position / 6) {
@@ -685,7 +732,7 @@ Test(store_lmdb, a_head_that_points_elsewhere_is_corrupt) {
     model_mailbox_t *model = model_new(1);
     models_commit(fixture.store, &model, 1, 64, &position, &random);
     page_query_t query = query_of(model);
-    query.newest_position = model->positions[63];
+    query.newest_position = model->positions[63]; /* is not seq 64 */
     seen_page_t seen = {.model = model};
     bool more;
     cr_assert_eq(store_page(fixture.store, &query, see_message, &seen, &more), STORE_CORRUPT);
