@@ -165,6 +165,7 @@ struct state {
     uint32_t *touched; /* realms with `touched` set */
     size_t touched_count, touched_room;
     size_t password_jobs;
+    size_t deferred_bytes; /* memory of all deferred requests */
 
     map_t *heads;   /* mailbox -> mailbox_head_t */
     map_t *dirty;   /* mailboxes appended to since the checkpoint began */

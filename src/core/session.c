@@ -18,11 +18,14 @@ static session_t *session_find(const state_t *state, uint64_t connection) {
 
 static void defer(turn_t *turn, session_t *session, ticket_t ticket, const request_t *request,
                   const char *line) {
-    if (session->deferred_count == DEFERRED_REQUESTS_MAX) {
+    size_t bytes = sizeof(deferred_t) + request->line_bytes;
+    if (session->deferred_count == DEFERRED_REQUESTS_MAX ||
+        turn->state->deferred_bytes + bytes > DEFERRED_BYTES_MAX) {
         answer_error(turn, ticket, CODE_BUSY);
         return;
     }
-    deferred_t *deferred = memory_alloc(sizeof(*deferred) + request->line_bytes);
+    deferred_t *deferred = memory_alloc(bytes);
+    turn->state->deferred_bytes += bytes;
     deferred->slot = ticket.slot;
     deferred->request = *request;
     memcpy(deferred->line, line, request->line_bytes);
@@ -62,18 +65,32 @@ void session_unblock(turn_t *turn, uint64_t connection) {
     state->ready[state->ready_count++] = connection;
 }
 
+/* Takes the first deferred request out; the caller gives it to free_one. */
+static deferred_t *take_first(session_t *session) {
+    deferred_t *deferred = session->deferred;
+    session->deferred = deferred->next;
+    session->deferred_count -= 1;
+    return deferred;
+}
+
+/* The line may hold a password. */
+static void free_one(state_t *state, deferred_t *deferred) {
+    size_t bytes = sizeof(*deferred) + deferred->request.line_bytes;
+    ASSERT(state->deferred_bytes >= bytes);
+    state->deferred_bytes -= bytes;
+    crypto_wipe(deferred->line, deferred->request.line_bytes);
+    memory_free(deferred);
+}
+
 static void run_deferred(turn_t *turn, uint64_t connection) {
     for (;;) {
         session_t *session = session_find(turn->state, connection);
         if (session == NULL || session->blocked || session->deferred == NULL)
             return;
-        deferred_t *deferred = session->deferred;
-        session->deferred = deferred->next;
-        session->deferred_count -= 1;
+        deferred_t *deferred = take_first(session);
         ticket_t ticket = {.connection = connection, .slot = deferred->slot};
         command_run(turn, ticket, &deferred->request, deferred->line);
-        crypto_wipe(deferred->line, deferred->request.line_bytes);
-        memory_free(deferred);
+        free_one(turn->state, deferred);
     }
 }
 
@@ -85,20 +102,16 @@ void session_run_ready(turn_t *turn) {
     state->ready_count = 0;
 }
 
-static void free_deferred(session_t *session) {
-    while (session->deferred != NULL) {
-        deferred_t *deferred = session->deferred;
-        session->deferred = deferred->next;
-        crypto_wipe(deferred->line, deferred->request.line_bytes);
-        memory_free(deferred);
-    }
+static void free_deferred(state_t *state, session_t *session) {
+    while (session->deferred != NULL)
+        free_one(state, take_first(session));
 }
 
 void session_closed(state_t *state, uint64_t connection) {
     session_t *session = session_find(state, connection);
     if (session == NULL)
         return;
-    free_deferred(session);
+    free_deferred(state, session);
     (void)map_remove(state->sessions, &connection);
 }
 
@@ -122,7 +135,7 @@ void session_free_all(state_t *state) {
     size_t cursor = 0;
     void *value;
     while (map_next(state->sessions, &cursor, NULL, &value))
-        free_deferred(value);
+        free_deferred(state, value);
 }
 
 void session_fast_digest(const state_t *state, uint32_t user, span_t password,
