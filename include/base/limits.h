@@ -39,7 +39,8 @@
 
 /* Sessions. */
 #define TOKENS_PER_USER_MAX     16
-#define DEFERRED_REQUESTS_MAX   4096
+#define DEFERRED_REQUESTS_MAX   4096                   /* of one connection */
+#define DEFERRED_BYTES_MAX      (256ULL * 1024 * 1024) /* of all connections */
 #define CONNECTIONS_MAX         19500
 #define LISTEN_BACKLOG          4096
 #define CONNECTION_REQUESTS_MAX 4096

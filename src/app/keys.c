@@ -97,7 +97,11 @@ static exit_code_t keys_make(keys_t *keys, const data_dir_t *dir, problem_t *pro
 exit_code_t keys_open(keys_t *keys, const data_dir_t *dir, problem_t *problem) {
     bool missing;
     exit_code_t code = keys_read(keys, dir, &missing, problem);
-    return missing ? keys_make(keys, dir, problem) : code;
+    if (missing) {
+        problem->text[0] = '\0';
+        code = keys_make(keys, dir, problem);
+    }
+    return code;
 }
 
 void keys_wipe(keys_t *keys) {

@@ -135,13 +135,17 @@ static const option_row_t ROWS[] = {
 };
 enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };
 
-/* What getopt_long gives back: rows are their index above these. */
-enum { GIVEN_HELP = 'h', GIVEN_OPERATOR = 'o', GIVEN_ROW = 256 };
+/* What getopt_long gives back, all beyond the letters of short options. */
+enum { GIVEN_HELP = 256, GIVEN_OPERATOR, GIVEN_ROW };
 
 static options_result_t getopt_wrong(int given, char **argv, problem_t *problem) {
-    /* getopt has moved on to the next argument; what it could not use is the one before. */
-    const char *word = argv[optind - 1];
-    problem_set(problem, given == ':' ? "option %s needs a value" : "unknown option %s", word);
+    if (given == '?' && optopt > 0 && optopt < GIVEN_HELP) {
+        problem_set(problem, "unknown option -%c", optopt);
+    } else {
+        /* getopt has moved on to the next argument; what it could not use is the one before. */
+        const char *word = argv[optind - 1];
+        problem_set(problem, given == ':' ? "option %s needs a value" : "unknown option %s", word);
+    }
     return OPTIONS_WRONG;
 }
 
@@ -170,7 +174,7 @@ static options_result_t read_command_line(serve_options_t *options, int argc, ch
     optind = 0; /* glibc: start anew */
     int found;
     while (result == OPTIONS_OK && (found = getopt_long(argc, argv, ":h", words, NULL)) != -1) {
-        if (found == GIVEN_HELP) {
+        if (found == GIVEN_HELP || found == 'h') {
             return OPTIONS_HELP;
         }
         if (found < GIVEN_ROW) {
@@ -237,6 +241,7 @@ static options_result_t read_command_words(command_options_t *options, int argc,
     while ((found = getopt_long(argc, argv, ":h", words, NULL)) != -1) {
         switch (found) {
         case GIVEN_HELP:
+        case 'h':
             return OPTIONS_HELP;
         case GIVEN_ROW:
             options->data = optarg;
@@ -280,13 +285,30 @@ static options_result_t check_command(command_options_t *options, const char *na
     return OPTIONS_OK;
 }
 
+/* One key in 64 begins with a dash, which must not make an option of it. Where an argument is such
+ * a key it is moved to the end of argv, its place in all commands, and true returned. */
+static bool dashed_key_move(int argc, char **argv) {
+    uint8_t key[KEY_BYTES];
+    for (int i = 1; i < argc; i++) {
+        char *word = argv[i];
+        if (word[0] == '-' && crypto_key_parse(key, word, strlen(word))) {
+            memmove(&argv[i], &argv[i + 1], (size_t)(argc - i - 1) * sizeof *argv);
+            argv[argc - 1] = word;
+            return true;
+        }
+    }
+    return false;
+}
+
 options_result_t options_command(command_options_t *options, int argc, char **argv,
                                  int arguments_min, int arguments_max, bool takes_operator,
                                  problem_t *problem) {
     const char *name = NULL;
     *options = (command_options_t){0};
+    int moved = dashed_key_move(argc, argv) ? 1 : 0;
     options_result_t result =
-        read_command_words(options, argc, argv, takes_operator, &name, problem);
+        read_command_words(options, argc - moved, argv, takes_operator, &name, problem);
+    options->argument_count += moved;
     return result == OPTIONS_OK
                ? check_command(options, name, arguments_min, arguments_max, problem)
                : result;

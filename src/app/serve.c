@@ -193,7 +193,7 @@ exit_code_t serve_run(const serve_options_t *options) {
     if (code == EXIT_CLEAN) {
         code = serve_threads(&serve, &problem);
     }
-    if (problem.text[0] != '\0') {
+    if (code != EXIT_CLEAN && problem.text[0] != '\0') {
         (void)fprintf(stderr, "realmgate serve: %s\n", problem.text);
     }
     keys_wipe(&serve.keys);

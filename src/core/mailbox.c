@@ -47,6 +47,16 @@ static unsigned seq_level(uint32_t seq) {
     return level < HEAD_LEVELS ? level : HEAD_LEVELS - 1;
 }
 
+/* The level that a message's jump leads to, see mailbox.h. */
+static unsigned jump_level(uint32_t seq) {
+    unsigned digit = seq % 4;
+    if (digit == 0)
+        return seq_level(seq);
+    uint32_t multiple = seq - digit;
+    unsigned next = multiple > UINT32_MAX - 4 ? 1 : seq_level(multiple + 4);
+    return next > 5 - digit ? next - (4 - digit) : 1;
+}
+
 static void head_advance(mailbox_head_t *head, uint64_t position) {
     head->seq += 1;
     for (unsigned level = 0; level <= seq_level(head->seq); level++)
@@ -66,7 +76,7 @@ message_t *mailbox_append(turn_t *turn, mailbox_t mailbox) {
     message->mailbox = mailbox;
     message->seq = head->seq + 1;
     message->previous = head_position(head, 0);
-    message->jump = head_position(head, seq_level(message->seq));
+    message->jump = head_position(head, jump_level(message->seq));
     message->time_ms = turn->now_ms;
     head_advance(head, message->position);
     mark_dirty(state, mailbox);

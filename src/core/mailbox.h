@@ -2,10 +2,12 @@
  * Mailboxes: dense seqs over the log of arrivals.
  *
  * A message stores two positions of older messages of its mailbox: that of seq - 1, and a farther
- * jump. For seq s let k be the number of trailing zero digits of s in base 4 (at most
- * HEAD_LEVELS - 1): the jump leads to s - 4^k. A reader goes from the head to any seq in at most
- * 3 jumps a level up and 3 down: O(log n), and an append needs nothing but the head: the newest
- * position of each level, 64 bytes.
+ * jump, to the newest seq before it that is a multiple of 4^level. For a seq that is a multiple of
+ * 4 the level is the number of its trailing zero digits in base 4, so that walking down a level
+ * takes at most 3 steps; the seqs between lend their jumps to the next multiple's higher levels, so
+ * that a walk gets down from any start quickly. A reader goes from the head to any of a million
+ * seqs in some 26 steps: O(log n). An append needs nothing but the head: the newest position of
+ * each level, 64 bytes. Readers take a jump that does not overshoot, whatever rule made it.
  *
  * Heads reach the store by checkpoints that are spread over many commits: while the heads that were
  * dirty when it began are written, newer messages may already be in them; a replay skips what a

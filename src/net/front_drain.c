@@ -4,7 +4,6 @@
  */
 #include "front_loop.h"
 
-#include "base/assert.h"
 #include "net/front_end.h"
 
 /* What has arrived counts as received: one more read, bounded by the room of a tail. */
@@ -36,6 +35,14 @@ static void front_drain_connection(front_loop_t *loop, connection_t *connection)
     front_write_later(loop, connection);
 }
 
+/* Looks once at every connection: epoll tells a part of them at a time, oldest news first. */
+static void front_drain_look(front_loop_t *loop) {
+    uint32_t looks = loop->table.used / FRONT_EVENTS_MAX + 1;
+    while (looks > 0 && front_collect(loop, 0) == FRONT_EVENTS_MAX) {
+        looks--;
+    }
+}
+
 void front_drain_begin(front_loop_t *loop) {
     if (loop->draining) {
         return;
@@ -45,8 +52,7 @@ void front_drain_begin(front_loop_t *loop) {
     loop->accept_at_ms = 0;
     listener_close(&loop->clients);
     listener_close(&loop->admin);
-    while (front_collect(loop, 0) == FRONT_EVENTS_MAX) {
-    }
+    front_drain_look(loop);
     for (uint32_t index = 0; index < loop->table.used; index++) {
         connection_t *connection = table_at(&loop->table, index);
         if (connection != NULL) {

@@ -82,7 +82,7 @@ static void front_connection_event(front_loop_t *loop, const struct epoll_event 
         connection->readable = true;
         front_read_later(loop, connection);
     }
-    if ((event->events & EPOLLOUT) != 0 && connection->blocked) {
+    if ((event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0 && connection->blocked) {
         connection->blocked = false;
         front_write_later(loop, connection);
     }
