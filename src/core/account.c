@@ -102,7 +102,7 @@ static void add_ready(turn_t *turn, const pending_t *pending, const password_has
 static void drop_tokens(turn_t *turn, const user_t *user) {
     while (user->token_count > 0) {
         record_t *gone = effects_record(turn->effects, RECORD_TOKEN_GONE);
-        memcpy(gone->token.digest, user->tokens[0], DIGEST_BYTES);
+        memcpy(gone->token.digest, user->tokens[0].digest, DIGEST_BYTES);
         model_drop_token(turn->state, gone->token.digest);
     }
 }

@@ -128,7 +128,12 @@ bool model_put_token(state_t *state, const token_record_t *record) {
         return false;
     user->tokens =
         memory_grow(user->tokens, &user->token_room, user->token_count + 1, sizeof(*user->tokens));
-    memcpy(user->tokens[user->token_count++], record->digest, DIGEST_BYTES);
+    /* A start gives them in no order of time. */
+    size_t index = user->token_count++;
+    for (; index > 0 && user->tokens[index - 1].time_ms > record->time_ms; index--)
+        user->tokens[index] = user->tokens[index - 1];
+    user->tokens[index].time_ms = record->time_ms;
+    memcpy(user->tokens[index].digest, record->digest, DIGEST_BYTES);
     put_id(state->tokens, record->digest, record->user);
     return true;
 }
@@ -139,10 +144,11 @@ void model_drop_token(state_t *state, const uint8_t digest[DIGEST_BYTES]) {
     if (user == NULL)
         return;
     for (size_t i = 0; i < user->token_count; i++) {
-        if (memcmp(user->tokens[i], digest, DIGEST_BYTES) != 0)
+        if (memcmp(user->tokens[i].digest, digest, DIGEST_BYTES) != 0)
             continue;
         user->token_count -= 1;
-        memmove(user->tokens[i], user->tokens[i + 1], (user->token_count - i) * DIGEST_BYTES);
+        memmove(&user->tokens[i], &user->tokens[i + 1],
+                (user->token_count - i) * sizeof(*user->tokens));
         return;
     }
 }

@@ -10,11 +10,16 @@
 
 #define FAST_DIGEST_BYTES 16
 
+typedef struct token {
+    uint8_t digest[DIGEST_BYTES];
+    int64_t time_ms;
+} token_t;
+
 typedef struct user {
     user_record_t record;
     bool has_fast; /* `fast` is the keyed digest of the password, after one slow success */
     uint8_t fast[FAST_DIGEST_BYTES];
-    uint8_t (*tokens)[DIGEST_BYTES]; /* oldest first */
+    token_t *tokens; /* oldest first */
     size_t token_count, token_room;
     uint32_t *groups;
     size_t group_count, group_room;

@@ -163,7 +163,7 @@ static span_t token_give(turn_t *turn, user_t *user, session_t *session) {
     char text[KEY_TEXT_BYTES + 1];
     if (user->token_count == TOKENS_PER_USER_MAX) {
         record_t *gone = effects_record(turn->effects, RECORD_TOKEN_GONE);
-        memcpy(gone->token.digest, user->tokens[0], DIGEST_BYTES);
+        memcpy(gone->token.digest, user->tokens[0].digest, DIGEST_BYTES);
         model_drop_token(state, gone->token.digest);
     }
     model_draw(state, token, sizeof(token));

@@ -393,9 +393,10 @@ static void federation_turn(federation_t *federation) {
         return;
     }
     federation->turn++;
-    federation_admit(federation);
     federation_receive(federation);
     federation_watch(federation);
+    /* From here on the dials no longer stand as the items do. */
+    federation_admit(federation);
     federation_take(federation);
     federation_take_resolved(federation);
     federation_resolve(federation);

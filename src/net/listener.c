@@ -53,7 +53,7 @@ static int listener_bind(const struct addrinfo *info) {
 }
 
 static bool listener_real_address(int fd, char real[LISTENER_ADDRESS_BYTES]) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t address_bytes = sizeof(address);
     char host[ADDRESS_BYTES_MAX + 1];
     char port[6];

@@ -166,6 +166,34 @@ PASSES = {
         stall way
         shell nc -z 127.0.0.1 $way.port
     """,
+    "signals, and an end whose last words can be read": """
+        realm a
+        x@a> PING
+        x@a< {"status":"OK","data":"PONG"}
+        x@a> ECHO last words
+        y@a> PING
+        y@a< {"status":"OK","data":"PONG"}
+        signal a TERM
+        a ends
+        y@a closes
+        x@a< {"status":"OK","data":"last words"}
+        x@a closes
+        close x@a
+        start a
+        x@a> SOUR
+        x@a< {"status":"OK","data":"soon"}
+        signal a TERM
+        a ends with 7
+    """,
+    "connections named by a loop": """
+        realm a
+        for who in alice bob:
+            connect $who@a
+            $who@a> ECHO $who
+        for who in alice bob:
+            $who@a< {"status":"OK","data":"$who"}
+            close $who@a
+    """,
     "closing from the realm's side": """
         realm a
         x@a> QUIT
@@ -281,7 +309,7 @@ FAILS = {
         connect y@a
         y@a> CRASH
         y@a closes
-    """, ["realm a ended by itself"]),
+    """, ["realm a", "ended by signal 11"]),
     "a realm that does not stop": ("""
         realm a
         x@a> STUBBORN
@@ -293,6 +321,19 @@ FAILS = {
         x@a< ...
         stop a
     """, ["test:5", "exit code 7, expected exit code 0"]),
+    "another end than expected": ("""
+        realm a
+        signal a TERM
+        a ends with 3
+    """, ["test:4", "exit code 0, expected exit code 3"]),
+    "a realm that does not end": ("""
+        realm a
+        a ends
+    """, ["test:3", "still runs"]),
+    "a realm that is not seen": ("""
+        realm a
+        a sees nobody up
+    """, ["test:3", "there is no realm nobody"]),
     "more than a ready line on standard output": ("""
         realm a
         x@a> CHATTER

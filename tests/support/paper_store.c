@@ -1,6 +1,6 @@
 /*
- * Rows by key, messages by position, mailboxes as lists of places in the log. Must never be lenient:
- * what the real store would call corrupt fails the test that wrote it.
+ * Rows by key, messages by position, mailboxes as lists of places in the log. Must never be
+ * lenient: what the real store would call corrupt fails the test that wrote it.
  */
 #include "paper_store.h"
 
@@ -122,13 +122,17 @@ static const entry_t *entry_of_seq(const paper_t *paper, const pile_t *pile, uin
                                                          : &paper->entries[pile->places[seq - 1]];
 }
 
-/* How far back the jump of a seq leads: the greatest power of four in it, at most 4^9. Counted by
- * division, so that it is not the core's own formula. */
-static uint32_t jump_length(uint32_t seq) {
+/* Whether a jump may lead from one seq to an older one: to the newest multiple of some power of
+ * four before it; and where the seq is a multiple of four itself, of the greatest power that is in
+ * it. Counted by division, so that it is not the core's own formula. */
+static bool jump_may_lead(uint32_t seq, uint32_t target) {
     uint32_t length = 1;
-    for (unsigned level = 0; level + 1 < HEAD_LEVELS && seq % (length * 4) == 0; level++)
-        length *= 4;
-    return length;
+    for (unsigned level = 0; level < HEAD_LEVELS; level++, length *= 4) {
+        bool greatest = level + 1 == HEAD_LEVELS || seq % (length * 4) != 0;
+        if ((seq - 1) / length * length == target && (seq % 4 != 0 || greatest))
+            return true;
+    }
+    return false;
 }
 
 static uint64_t position_of_seq(const paper_t *paper, const pile_t *pile, uint32_t seq) {
@@ -150,8 +154,11 @@ static void put_message(paper_t *paper, const message_t *message, code_t verdict
     cr_assert_gt(message->position, newest, "positions ascend");
     cr_assert_eq(message->seq, pile->count + 1, "a mailbox has no holes");
     cr_assert_eq(message->previous, position_of_seq(paper, pile, message->seq - 1));
-    uint32_t target = message->seq - jump_length(message->seq);
-    cr_assert_eq(message->jump, position_of_seq(paper, pile, target), "seq %u", message->seq);
+    const entry_t *target = message->jump == 0 ? NULL : entry_at(paper, message->jump);
+    cr_assert(message->jump == 0 ||
+              (target != NULL && target->message.mailbox == message->mailbox));
+    cr_assert(jump_may_lead(message->seq, target == NULL ? 0 : target->message.seq), "seq %u",
+              message->seq);
     paper->entries = memory_grow(paper->entries, &paper->entry_room, paper->entry_count + 1,
                                  sizeof(*paper->entries));
     entry_t *entry = &paper->entries[paper->entry_count];
@@ -161,8 +168,7 @@ static void put_message(paper_t *paper, const message_t *message, code_t verdict
     entry->message.realm = keep(&paper->arena, message->realm);
     entry->message.to = keep(&paper->arena, message->to);
     entry->message.text = keep(&paper->arena, message->text);
-    pile->places =
-        memory_grow(pile->places, &pile->room, pile->count + 1, sizeof(*pile->places));
+    pile->places = memory_grow(pile->places, &pile->room, pile->count + 1, sizeof(*pile->places));
     pile->places[pile->count++] = (uint32_t)paper->entry_count++;
 }
 

@@ -170,3 +170,28 @@ Test(options, small_commands_count_their_arguments) {
     cr_assert_eq(options_command(&options, 4, arguments, 2, 2, false, &problem), OPTIONS_WRONG);
     cr_assert(strstr(problem.text, "extra") != NULL);
 }
+
+/* A key may begin with a dash, or two. */
+Test(options, small_commands_take_dashed_keys) {
+    command_options_t options;
+    problem_t problem;
+    char words[][64] = {"trust", "b", "--" KEY_A, "--data", "d"};
+    char *arguments[] = {words[0], words[1], words[2], words[3], words[4], NULL};
+    words[2][KEY_TEXT_BYTES] = '\0';
+    words[2][KEY_TEXT_BYTES - 1] = 'A';
+    cr_assert_eq(options_command(&options, 5, arguments, 2, 2, false, &problem), OPTIONS_OK, "%s",
+                 problem.text);
+    cr_assert_str_eq(options.data, "d");
+    cr_assert_eq(options.argument_count, 2);
+    cr_assert_str_eq(options.arguments[0], "b");
+    cr_assert_str_eq(options.arguments[1], words[2]);
+}
+
+Test(options, small_commands_name_an_unknown_letter) {
+    command_options_t options;
+    problem_t problem;
+    char words[][8] = {"trust", "b", "-xyz"};
+    char *arguments[] = {words[0], words[1], words[2], NULL};
+    cr_assert_eq(options_command(&options, 3, arguments, 2, 2, false, &problem), OPTIONS_WRONG);
+    cr_assert(strstr(problem.text, "-x") != NULL, "%s", problem.text);
+}

@@ -125,6 +125,12 @@ static void actor_request(actor_t *actor, const batch_entry_t *entry) {
     } else if (span_equal(span, span_of("BIG"))) {
         actor_reply(actor, entry->subject, entry->detail, NULL, (size_t)1024 * 1024);
         return;
+    } else if (span_equal(span, span_of("FLOOD"))) {
+        for (int i = 0; i < 64; i++) {
+            size_t length = (size_t)1024 * 1024;
+            memset(batch_append(&actor->replies, FRONT_EVENT, entry->subject, 0, length), 'e',
+                   length);
+        }
     } else if (span_equal(span, span_of("QUIT"))) {
         actor_reply(actor, entry->subject, entry->detail | FRONT_CLOSE_BIT, "bye", 3);
         return;
@@ -266,11 +272,11 @@ static void fixture_end(fixture_t *fixture) {
     front_end_destroy(&fixture->front_end);
     cr_assert(fixture->front_end == NULL);
     cr_assert_neq(access(fixture->admin_path, F_OK), 0);
-    cr_assert_eq(zmq_close(fixture->actor.pull), 0);
-    cr_assert_eq(zmq_close(fixture->actor.push), 0);
-    cr_assert_eq(zmq_close(fixture->actor.reports), 0);
-    cr_assert_eq(zmq_close(fixture->commands), 0);
-    cr_assert_eq(zmq_close(fixture->reports), 0);
+    void *sockets[] = {fixture->actor.pull, fixture->actor.push, fixture->actor.reports,
+                       fixture->commands, fixture->reports};
+    for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+        cr_assert_eq(zmq_close(sockets[i]), 0);
+    }
     cr_assert_eq(zmq_ctx_term(fixture->context), 0);
     batch_deinit(&fixture->actor.replies);
 }
@@ -611,6 +617,16 @@ Test(front_end, events_stand_between_replies) {
     fixture_end(&fixture);
 }
 
+Test(front_end, who_lets_events_pile_up_is_cut) {
+    fixture_t fixture;
+    fixture_start(&fixture, "127.0.0.1:0");
+    int fd = client_new(&fixture);
+    client_say(fd, "FLOOD\n");
+    fixture_await(&fixture, REPORT_CLOSED);
+    cr_assert_eq(close(fd), 0);
+    fixture_end(&fixture);
+}
+
 Test(front_end, replies_to_a_closed_connection_are_dropped) {
     fixture_t fixture;
     fixture_start(&fixture, "127.0.0.1:0");
@@ -643,37 +659,55 @@ Test(front_end, a_reset_ends_one_connection_only) {
     fixture_end(&fixture);
 }
 
-Test(front_end, draining_answers_what_was_received) {
-    fixture_t fixture;
-    fixture_start(&fixture, "127.0.0.1:0");
-    int idle = client_new(&fixture);
-    int busy = client_new(&fixture);
-    int helper = client_new(&fixture);
-    client_say(busy, "HOLD\nPING\n");
-    client_say(helper, "PING\n");
-    client_expect(helper, "01 PING" FRAME_END);
-    fixture_command(&fixture, TEST_DRAIN);
-    client_expect_end(helper);
-    client_expect_end(idle);
-    fixture_command(&fixture, TEST_DRAIN);
+/* The test says RELEASE to the actor itself, when no client can any more. */
+static void fixture_release(fixture_t *fixture) {
     batch_t release;
     batch_init(&release);
     request_t request = {.line_bytes = 7};
     char *payload = batch_append(&release, FRONT_REQUEST, 0, 0, sizeof(request) + 7);
     memcpy(payload, &request, sizeof(request));
     memcpy(payload + sizeof(request), "RELEASE", 7);
-    batch_send(fixture.commands, &release);
-    client_expect(busy, "held" FRAME_END "01 PING" FRAME_END);
-    client_expect_end(busy);
-    fixture_await(&fixture, REPORT_DRAINED);
+    batch_send(fixture->commands, &release);
+}
+
+static void fixture_refuses(const fixture_t *fixture) {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
     int late = client_socket();
-    cr_assert_not(fixture_address(&fixture, &v4, &v6));
+    cr_assert_not(fixture_address(fixture, &v4, &v6));
     cr_assert_eq(connect(late, (struct sockaddr *)&v4, sizeof(v4)), -1);
     cr_assert_eq(errno, ECONNREFUSED);
     cr_assert_eq(close(late), 0);
+}
+
+Test(front_end, draining_answers_what_was_received) {
+    fixture_t fixture;
+    fixture_start(&fixture, "127.0.0.1:0");
+    buffer_t lines = {0};
+    buffer_t replies = {0};
+    buffer_text(&lines, "HOLD\n");
+    buffer_text(&replies, "held" FRAME_END);
+    pings_make(&lines, &replies, 3000);
+    buffer_text(&lines, "never finished");
+    int idle = client_new(&fixture);
+    int busy = client_new(&fixture);
+    int helper = client_new(&fixture);
+    client_write(busy, lines.bytes, lines.length);
+    client_say(helper, "PING\n");
+    client_expect(helper, "01 PING" FRAME_END);
+    fixture_command(&fixture, TEST_DRAIN);
+    client_expect_end(helper);
+    client_expect_end(idle);
+    fixture_refuses(&fixture);
+    fixture_release(&fixture);
+    char *got = client_exchange(busy, NULL, 0, replies.length);
+    cr_assert_eq(memcmp(got, replies.bytes, replies.length), 0);
+    memory_free(got);
+    client_expect_end(busy);
+    fixture_await(&fixture, REPORT_DRAINED);
     fixture_end(&fixture);
+    buffer_deinit(&lines);
+    buffer_deinit(&replies);
 }
 
 Test(front_end, draining_cuts_who_does_not_read) {

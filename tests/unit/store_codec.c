@@ -283,15 +283,11 @@ static void expect_same_span(span_t got, span_t want) {
 }
 
 static void expect_same_message(const message_t *got, const message_t *want) {
-    cr_assert_eq(got->position, want->position);
-    cr_assert_eq(got->mailbox, want->mailbox);
-    cr_assert_eq(got->seq, want->seq);
-    cr_assert_eq(got->previous, want->previous);
-    cr_assert_eq(got->jump, want->jump);
-    cr_assert_eq(got->time_ms, want->time_ms);
-    cr_assert_eq(got->number, want->number);
-    cr_assert_eq(got->group, want->group);
-    cr_assert_eq(got->sealed, want->sealed);
+    cr_assert(got->position == want->position && got->mailbox == want->mailbox);
+    cr_assert(got->seq == want->seq && got->previous == want->previous);
+    cr_assert(got->jump == want->jump && got->time_ms == want->time_ms);
+    cr_assert(got->number == want->number);
+    cr_assert(got->group == want->group && got->sealed == want->sealed);
     expect_same_span(got->origin, want->origin);
     expect_same_span(got->from, want->from);
     expect_same_span(got->realm, want->realm);
