@@ -44,7 +44,7 @@
 #define CONNECTIONS_MAX         19500
 #define LISTEN_BACKLOG          4096
 #define CONNECTION_REQUESTS_MAX 4096
-#define CONNECTION_OUTPUT_MAX   (8U * 1024 * 1024)
+#define CONNECTION_OUTPUT_MAX   (1U * 1024 * 1024)
 #define CONNECTION_STALL_MS     60000
 #define BATCH_BYTES_MAX         (4U * 1024 * 1024)
 #define DRAIN_MS                4000

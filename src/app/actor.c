@@ -18,6 +18,9 @@
 /* How long the federation may take to give away what it was handed, at the end. */
 enum { FEDERATION_STOP_MS = 500 };
 
+/* Batches of peers' frames that may wait for the actor; behind them the federation stops reading. */
+enum { FEDERATION_BATCHES_MAX = 16 };
+
 /* hwm 0 = no high-water mark. */
 static void *socket_bind(void *context, const char *endpoint, int hwm) {
     void *socket = zmq_socket(context, ZMQ_PULL);
@@ -41,7 +44,7 @@ void actor_init(actor_t *actor, void *context, int signals) {
     *actor = (actor_t){.phase = ACTOR_SERVING, .signals = signals};
     /* Clients are bounded by CONNECTION_REQUESTS_MAX, peers only by this mark. */
     actor->from_front = socket_bind(context, ACTOR_FROM_FRONT, 0);
-    actor->from_federation = socket_bind(context, ACTOR_FROM_FEDERATION, PEER_SOCKET_HWM);
+    actor->from_federation = socket_bind(context, ACTOR_FROM_FEDERATION, FEDERATION_BATCHES_MAX);
     actor->to_front = socket_connect(context, ACTOR_TO_FRONT);
     actor->to_federation = socket_connect(context, ACTOR_TO_FEDERATION);
     actor->pool = password_pool_new(context);

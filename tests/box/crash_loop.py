@@ -54,10 +54,10 @@ def load_and_kill(victim, realm, token, command, round_number, chance):
     for sender in senders:
         sender.connection.send(sender.lines)
     # Not a wait for anything: this is what chooses the moment.
-    time.sleep(chance.random() * KILL_AFTER_S_MAX * realm.place.slow)
+    time.sleep(chance.random() * KILL_AFTER_S_MAX * min(realm.place.slow, 2))
     victim.kill()
     if victim is not realm:
-        time.sleep(chance.random() * KILL_AFTER_S_MAX * realm.place.slow)
+        time.sleep(chance.random() * KILL_AFTER_S_MAX * min(realm.place.slow, 2))
         realm.kill()
     for sender in senders:
         sender.drain()

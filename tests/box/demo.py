@@ -36,7 +36,8 @@ def read_until_last_words(process, bound_s):
 
 def lines_to_try(text):
     """The command lines that are printed for people to paste."""
-    lines = [line.strip() for line in text.split("\n") if re.search(r"\bnc (-N )?127\.0\.0\.1 ", line)]
+    lines = [line.strip() for line in text.split("\n")
+             if re.search(r"\bnc (-N )?127\.0\.0\.1 ", line)]
     piped = [line for line in lines if line.startswith("printf ")]
     typed = re.findall(r"^nc (127\.0\.0\.1 \d+)", "\n".join(lines), re.MULTILINE)
     if len(piped) < 2:
@@ -50,7 +51,8 @@ def try_line(line, environment, bound_s):
     frames = [frame for frame in done.stdout.replace("\r", "").split("\n\n") if frame]
     if done.returncode != 0 or not frames or \
             any(not frame.startswith('{"status":"OK","data":') for frame in frames):
-        raise Failure(f"a line that the demo prints does not work: {line}", done.stdout, done.stderr)
+        raise Failure(f"a line that the demo prints does not work: {line}",
+                      done.stdout, done.stderr)
     return frames
 
 

@@ -22,7 +22,8 @@ TOKEN = re.compile(
     r"|(?P<rest>\.\.\.)"
     r"|(?P<reference>" + REFERENCE.pattern + r")"
 )
-EACH = re.compile(r"<each (?P<first>[^\s:]+?)\.\.(?P<last>[^\s:]+): (?P<item>.*?) :each>", re.DOTALL)
+EACH = re.compile(r"<each (?P<first>[^\s:]+?)\.\.(?P<last>[^\s:]+): (?P<item>.*?) :each>",
+                  re.DOTALL)
 EVERYTHING = r"[\s\S]*?"
 
 

@@ -131,8 +131,8 @@ class Play:
         came = connection.frame()
         captures = pattern.match(came)
         if captures is None:
-            raise Mismatch(f"{connection.name}: another reply than expected", *explain(pattern, came),
-                           *self.request_before(connection))
+            raise Mismatch(f"{connection.name}: another reply than expected",
+                           *explain(pattern, came), *self.request_before(connection))
         self.scope.texts.update(captures)
 
     def request_before(self, connection):
