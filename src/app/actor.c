@@ -18,7 +18,8 @@
 /* How long the federation may take to give away what it was handed, at the end. */
 enum { FEDERATION_STOP_MS = 500 };
 
-/* Batches of peers' frames that may wait for the actor; behind them the federation stops reading. */
+/* Batches of peers' frames that may wait for the actor; behind them the federation stops reading.
+ */
 enum { FEDERATION_BATCHES_MAX = 16 };
 
 /* hwm 0 = no high-water mark. */

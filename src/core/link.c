@@ -81,10 +81,12 @@ code_t link_pin(state_t *state, effects_t *effects, const name_t *name,
     return CODE_OK;
 }
 
+static bool address_equal(const address_t *a, const address_t *b) {
+    return a->length == b->length && a->port == b->port && memcmp(a->text, b->text, a->length) == 0;
+}
+
 void link_store(turn_t *turn, realm_t *realm, const address_t *address) {
-    bool same =
-        realm->record.linked && memcmp(&realm->record.address, address, sizeof(*address)) == 0;
-    if (same)
+    if (realm->record.linked && address_equal(&realm->record.address, address))
         return;
     realm->record.linked = true;
     realm->record.address = *address;

@@ -84,7 +84,31 @@ message_t *stream_append(turn_t *turn, realm_t *realm, size_t body_bytes) {
     return message;
 }
 
-/* What the peer's marks mean in our seqs: the newest record of ours that it has for sure. */
+/* Where the stream of this link begins: what an earlier link under the name had bounced stays so.
+ */
+static uint32_t stream_floor(const state_t *state, const realm_t *realm) {
+    if (realm->stream.segment_count == 0)
+        return stream_head(state, realm);
+    return realm->stream.segments[0].seq - 1;
+}
+
+/* The same for marks of which we know no epoch. Marks tell of all that the peer has ever taken, up
+ * to STREAM_MARKS_MAX segments back: so it has nothing of ours, because it or we were set back to
+ * before the other's memory of it. But what of it has been forgotten since? We merge old segments:
+ * a seq among those is taken for one of them. It forgets old marks: then we are the one that was
+ * set back, and it has at least what we know that it has. */
+static uint32_t resolve_unknown(const state_t *state, const realm_t *realm,
+                                const stream_mark_t *marks, unsigned count) {
+    const stream_record_t *stream = &realm->stream;
+    uint32_t floor = stream_floor(state, realm);
+    if (count > 0 && stream->segment_count == STREAM_SEGMENTS_MAX && marks[0].seq >= floor &&
+        marks[0].seq < stream->segments[1].seq)
+        return marks[0].seq;
+    return count == STREAM_MARKS_MAX ? stream->done : floor;
+}
+
+/* What the peer's marks mean in our seqs: the newest record of ours that it has for sure. A mark
+ * outside its segment is brought back into it: a peer may say anything. */
 static uint32_t resolve(const state_t *state, const realm_t *realm, const stream_mark_t *marks,
                         unsigned count) {
     for (unsigned i = 0; i < count; i++) {
@@ -92,11 +116,13 @@ static uint32_t resolve(const state_t *state, const realm_t *realm, const stream
             if (marks[i].epoch != realm->stream.segments[k].epoch)
                 continue;
             uint32_t last = segment_last(state, realm, k);
+            uint32_t before = realm->stream.segments[k].seq - 1;
+            if (marks[i].seq <= before)
+                return before;
             return marks[i].seq < last ? marks[i].seq : last;
         }
     }
-    /* It never heard of us, or only of a life of our store that is lost in full. */
-    return count == 0 ? 0 : realm->stream.done;
+    return resolve_unknown(state, realm, marks, count);
 }
 
 /* Body sizes of single records are not kept: what is settled takes its share of the bytes. */
