@@ -22,7 +22,7 @@
 enum { REALM_A, REALM_B, REALM_COUNT };
 
 /* SENDREALM waits VERDICT_MS at most, AUTH for a password worker. */
-enum { REPLY_MS = 15000 };
+enum { REPLY_MS = 15000, FRAME_END_BYTES = 4 };
 
 typedef struct demo {
     char directory[64];
@@ -40,8 +40,8 @@ static bool say(client_t *client, const char *line, const char *speaker) {
     buffer_init(&frame);
     bool answered = client_send(client, line) && client_receive(client, &frame, REPLY_MS);
     if (answered) {
-        (void)printf("  %s> %s\n    %.*s\n", speaker, line, (int)strcspn(frame.bytes, "\r"),
-                     frame.bytes);
+        int shown = (int)frame.length - FRAME_END_BYTES;
+        (void)printf("  %s> %s\n    %.*s\n", speaker, line, shown, frame.bytes);
     }
     buffer_deinit(&frame);
     return answered;
