@@ -42,8 +42,9 @@ typedef struct actor {
 } actor_t;
 
 /* Binds the sockets that others connect to and starts the password workers. `signals` is a signalfd
- * for SIGINT, SIGTERM, SIGHUP. The calling thread is the actor's from now on. */
-void actor_init(actor_t *actor, void *context, int signals);
+ * for SIGINT, SIGTERM, SIGHUP. The calling thread is the actor's from now on. False if the system
+ * gives no threads; actor_deinit then as ever. */
+bool actor_init(actor_t *actor, void *context, int signals);
 void actor_deinit(actor_t *actor);
 
 /* Steps EVENT_START and everything that follows from it without the outside world: before clients

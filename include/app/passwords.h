@@ -27,6 +27,7 @@ void password_event(const password_answer_t *answer, event_t *event);
  * take at once waits in the pool. One thread owns the pool: all functions below are its to call. */
 typedef struct password_pool password_pool_t;
 
+/* NULL if the system gives no threads. The caller destroys it. */
 password_pool_t *password_pool_new(void *context);
 
 /* Waits for the jobs that the workers are at, drops those that wait, joins the threads. */

@@ -41,7 +41,7 @@ static void *socket_connect(void *context, const char *endpoint) {
     return socket;
 }
 
-void actor_init(actor_t *actor, void *context, int signals) {
+bool actor_init(actor_t *actor, void *context, int signals) {
     *actor = (actor_t){.phase = ACTOR_SERVING, .signals = signals};
     /* Clients are bounded by CONNECTION_REQUESTS_MAX, peers only by this mark. */
     actor->from_front = socket_bind(context, ACTOR_FROM_FRONT, 0);
@@ -53,6 +53,7 @@ void actor_init(actor_t *actor, void *context, int signals) {
     batch_init(&actor->sends);
     buffer_init(&actor->frame);
     arena_init(&actor->arena);
+    return actor->pool != NULL;
 }
 
 static void socket_close(void **socket) {

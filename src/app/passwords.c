@@ -49,6 +49,7 @@ typedef struct worker {
 struct password_pool {
     worker_t workers[PASSWORD_WORKERS];
     void *jobs[PASSWORD_WORKERS]; /* PUSH, one a worker */
+    size_t worker_count; /* started */
     size_t busy[PASSWORD_WORKERS];
     void *answers;      /* PULL */
     zmq_msg_t *waiting; /* a ring of PASSWORD_JOBS_MAX */
@@ -173,17 +174,31 @@ static void *worker_run(void *argument) {
     return NULL;
 }
 
+/* False if the system gives no more threads. */
+static bool worker_start(password_pool_t *pool, void *context) {
+    size_t index = pool->worker_count;
+    worker_t *worker = &pool->workers[index];
+    worker->context = context;
+    worker->index = index;
+    (void)snprintf(worker->endpoint, sizeof worker->endpoint, "inproc://password-jobs-%zu", index);
+    pool->jobs[index] = socket_new(context, ZMQ_PUSH, worker->endpoint, true);
+    if (pthread_create(&worker->thread, NULL, worker_run, worker) != 0) {
+        (void)zmq_close(pool->jobs[index]);
+        return false;
+    }
+    pool->worker_count++;
+    return true;
+}
+
 password_pool_t *password_pool_new(void *context) {
     password_pool_t *pool = memory_alloc(sizeof *pool);
     pool->waiting = memory_alloc(PASSWORD_JOBS_MAX * sizeof *pool->waiting);
     pool->answers = socket_new(context, ZMQ_PULL, ANSWERS_ENDPOINT, true);
-    for (size_t i = 0; i < PASSWORD_WORKERS; i++) {
-        worker_t *worker = &pool->workers[i];
-        worker->context = context;
-        worker->index = i;
-        (void)snprintf(worker->endpoint, sizeof worker->endpoint, "inproc://password-jobs-%zu", i);
-        pool->jobs[i] = socket_new(context, ZMQ_PUSH, worker->endpoint, true);
-        ASSERT(pthread_create(&worker->thread, NULL, worker_run, worker) == 0);
+    while (pool->worker_count < PASSWORD_WORKERS) {
+        if (!worker_start(pool, context)) {
+            password_pool_destroy(&pool);
+            return NULL;
+        }
     }
     return pool;
 }
@@ -209,12 +224,12 @@ void password_pool_destroy(password_pool_t **pool) {
         crypto_wipe(zmq_msg_data(&message), zmq_msg_size(&message));
         (void)zmq_msg_close(&message);
     }
-    for (size_t i = 0; i < PASSWORD_WORKERS; i++) {
+    for (size_t i = 0; i < gone->worker_count; i++) {
         zmq_msg_t stop;
         (void)zmq_msg_init(&stop);
         message_send(&stop, gone->jobs[i]);
     }
-    for (size_t i = 0; i < PASSWORD_WORKERS; i++) {
+    for (size_t i = 0; i < gone->worker_count; i++) {
         ASSERT(pthread_join(gone->workers[i].thread, NULL) == 0);
         (void)zmq_close(gone->jobs[i]);
     }

@@ -174,10 +174,14 @@ static exit_code_t serve_peers(serve_t *serve, problem_t *problem) {
 
 static exit_code_t serve_threads(serve_t *serve, problem_t *problem) {
     void *context = federation_context();
+    exit_code_t code = EXIT_RUNTIME;
     /* What czmq has to say goes where the log goes: standard output is the ready line's. */
     zsys_set_logstream(stderr);
-    actor_init(&serve->actor, context, serve->signals);
-    exit_code_t code = serve_peers(serve, problem);
+    if (actor_init(&serve->actor, context, serve->signals)) {
+        code = serve_peers(serve, problem);
+    } else {
+        problem_set(problem, "cannot start the password workers: no more threads");
+    }
     actor_deinit(&serve->actor);
     return code;
 }

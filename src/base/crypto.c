@@ -60,13 +60,20 @@ void crypto_key_text(char text[KEY_TEXT_BYTES + 1], const uint8_t key[KEY_BYTES]
 
 bool crypto_key_parse(uint8_t key[KEY_BYTES], const char *text, size_t length) {
     size_t key_length = 0;
+    char again[KEY_TEXT_BYTES + 1];
     if (length != KEY_TEXT_BYTES) {
         return false;
     }
-    /* libsodium refuses left-over bits that are not zero, so there is one text for each key. */
     int failed = sodium_base642bin(key, KEY_BYTES, text, length, NULL, &key_length, NULL,
                                    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    return failed == 0 && key_length == KEY_BYTES;
+    if (failed != 0 || key_length != KEY_BYTES) {
+        return false;
+    }
+    /* libsodium takes some bytes above 0x7F for letters; there is to be one text for each key. */
+    crypto_key_text(again, key);
+    bool same = crypto_equal(again, text, KEY_TEXT_BYTES);
+    sodium_memzero(again, sizeof again);
+    return same;
 }
 
 void crypto_wipe(void *memory, size_t length) {

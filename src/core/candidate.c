@@ -52,6 +52,12 @@ void candidate_dialled(turn_t *turn, uint64_t dial) {
     link_greet(turn, dial, &candidate->name, &candidate->address, &standing);
 }
 
+/* A key that neither a realm nor another ADDREALM stands for is let in no more. */
+static void forget_key(turn_t *turn, const uint8_t key[KEY_BYTES]) {
+    if (realm_keyed(turn->state, key) == NULL && !candidate_holds(turn->state, key))
+        memcpy(effects_dial(turn->effects, DIAL_DENY)->key, key, KEY_BYTES);
+}
+
 void candidate_failed(turn_t *turn, uint64_t dial, const char *reason, bool is_open) {
     state_t *state = turn->state;
     const candidate_t *found = find(state, dial);
@@ -61,8 +67,7 @@ void candidate_failed(turn_t *turn, uint64_t dial, const char *reason, bool is_o
     (void)map_remove(state->candidates, &dial);
     if (is_open)
         effects_dial(turn->effects, DIAL_CLOSE)->dial = dial;
-    if (realm_keyed(state, candidate.key) == NULL && !candidate_holds(state, candidate.key))
-        memcpy(effects_dial(turn->effects, DIAL_DENY)->key, candidate.key, KEY_BYTES);
+    forget_key(turn, candidate.key);
     answer_reason(turn, candidate.ticket, CODE_REALM_UNREACHABLE, reason);
     session_unblock(turn, candidate.ticket.connection);
 }
@@ -74,6 +79,7 @@ static void succeed(turn_t *turn, uint64_t dial, const peer_message_t *message) 
     if (code != CODE_OK) { /* Pinned otherwise while the handshake ran. */
         (void)map_remove(state->candidates, &dial);
         effects_dial(turn->effects, DIAL_CLOSE)->dial = dial;
+        forget_key(turn, candidate.key);
         answer_error(turn, candidate.ticket, code);
     } else {
         (void)map_remove(state->candidates, &dial);

@@ -131,7 +131,7 @@ void link_up(turn_t *turn, realm_t *realm, uint64_t dial, int64_t greeted_us,
     realm->backoff_ms = 0;
     realm->pings_missed = 0;
     realm->ping = 0;
-    realm->pulling = false;
+    realm->pull = 0;
     realm->due_us = turn->now_us;
     stream_heard(turn, realm, standing, true);
     stream_touch(turn->state, realm);
@@ -170,7 +170,7 @@ void link_down(turn_t *turn, realm_t *realm, const char *reason, bool is_open) {
     realm->error = reason;
     realm->rtt_us = -1;
     realm->ping = 0;
-    realm->pulling = false;
+    realm->pull = 0;
     stream_unpark_all(turn, realm);
     remote_peer_lost(turn, realm);
 }
@@ -187,12 +187,14 @@ void link_sign_of_life(turn_t *turn, realm_t *realm) {
 }
 
 void link_pong(turn_t *turn, realm_t *realm, uint64_t correlation, uint64_t stamp) {
-    if (realm->ping == 0 || correlation != realm->ping)
+    /* The answer to an earlier one counts too: a peer farther away than a heartbeat is not dead. */
+    if (realm->ping == 0 || correlation > realm->ping || correlation <= realm->ponged)
         return;
-    int64_t rtt_us = turn->now_us - (int64_t)stamp;
-    if (rtt_us >= 0)
-        realm->rtt_us = rtt_us;
-    realm->ping = 0;
+    realm->ponged = correlation;
+    if (stamp <= (uint64_t)turn->now_us)
+        realm->rtt_us = turn->now_us - (int64_t)stamp;
+    if (correlation == realm->ping)
+        realm->ping = 0;
     realm->pings_missed = 0;
 }
 
@@ -273,6 +275,7 @@ static void heartbeat(turn_t *turn, realm_t *realm) {
         link_down(turn, realm, "timed out", true);
         return;
     }
+    realm->pull = 0; /* Not answered until now: lost. The answer to this says if there is more. */
     send_ping(turn, realm);
     realm->due_us = turn->now_us + HEARTBEAT_MS * 1000LL;
 }

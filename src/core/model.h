@@ -116,8 +116,9 @@ typedef struct realm {
     int64_t rtt_us;     /* negative: not measured */
     int64_t greeted_us; /* when the greeting under way was sent */
     uint32_t pings_missed;
-    uint64_t ping; /* correlation of the newest heartbeat, 0 = answered */
-    bool pulling;  /* a pull of ours without a client behind it is under way */
+    uint64_t ping;   /* correlation of the newest heartbeat, 0 = answered */
+    uint64_t ponged; /* correlation of the newest answer to one */
+    uint64_t pull;   /* correlation of our pull without a client behind it, 0 = none */
 
     uint32_t sent;             /* outgoing: all up to this seq was handed to the dial */
     stream_mark_t edge;        /* outgoing: the peer's mark once it has all that was handed over */

@@ -181,16 +181,16 @@ void remote_pull_quietly(turn_t *turn, realm_t *realm) {
     name_t name;
     bool named = name_parse(&name, span_of(ACCOUNT_RESERVED));
     ASSERT(named);
-    if (realm->pulling)
+    if (realm->pull != 0)
         return;
-    realm->pulling = true;
-    send_pull(turn, realm, 0, false, &name);
+    realm->pull = model_job(turn->state);
+    send_pull(turn, realm, realm->pull, false, &name);
 }
 
 void remote_pulled(turn_t *turn, realm_t *realm, uint64_t correlation, bool more) {
     const pull_t *pull = map_get(turn->state->pulls, &correlation);
-    if (correlation == 0 && realm->pulling) {
-        realm->pulling = false;
+    if (correlation != 0 && correlation == realm->pull) {
+        realm->pull = 0;
         if (more)
             remote_pull_quietly(turn, realm);
     } else if (pull != NULL && pull->realm == realm->record.id) {

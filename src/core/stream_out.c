@@ -92,37 +92,41 @@ static uint32_t stream_floor(const state_t *state, const realm_t *realm) {
     return realm->stream.segments[0].seq - 1;
 }
 
-/* The same for marks of which we know no epoch. Marks tell of all that the peer has ever taken, up
- * to STREAM_MARKS_MAX segments back: so it has nothing of ours, because it or we were set back to
- * before the other's memory of it. But what of it has been forgotten since? We merge old segments:
- * a seq among those is taken for one of them. It forgets old marks: then we are the one that was
- * set back, and it has at least what we know that it has. */
-static uint32_t resolve_unknown(const state_t *state, const realm_t *realm,
-                                const stream_mark_t *marks, unsigned count) {
+/* What a mark means in our seqs; false if its epoch is none of ours. One that lies outside of its
+ * segment is brought back into it: a peer may say anything. */
+static bool resolve_mark(const state_t *state, const realm_t *realm, stream_mark_t mark,
+                         uint32_t *seq) {
+    for (unsigned i = 0; i < realm->stream.segment_count; i++) {
+        stream_mark_t segment = realm->stream.segments[i];
+        if (mark.epoch != segment.epoch)
+            continue;
+        uint32_t last = segment_last(state, realm, i);
+        *seq = mark.seq < last ? mark.seq : last;
+        if (*seq < segment.seq - 1)
+            *seq = segment.seq - 1;
+        return true;
+    }
+    return false;
+}
+
+/* The newest record of ours that the peer has for sure. Its marks tell of all that it ever took, up
+ * to STREAM_MARKS_MAX segments back. If they know none of ours it has nothing of ours: it or we
+ * were set back to before the other's memory of it. But some are forgotten: we merge old segments,
+ * so a seq in the range of those is taken for one of them; and it drops old marks, so if it may
+ * have dropped ours it has at least what we know that it has. */
+static uint32_t resolve(const state_t *state, const realm_t *realm, const stream_mark_t *marks,
+                        unsigned count) {
     const stream_record_t *stream = &realm->stream;
     uint32_t floor = stream_floor(state, realm);
+    uint32_t seq;
+    for (unsigned i = 0; i < count; i++) {
+        if (resolve_mark(state, realm, marks[i], &seq))
+            return seq;
+    }
     if (count > 0 && stream->segment_count == STREAM_SEGMENTS_MAX && marks[0].seq >= floor &&
         marks[0].seq < stream->segments[1].seq)
         return marks[0].seq;
     return count == STREAM_MARKS_MAX ? stream->done : floor;
-}
-
-/* What the peer's marks mean in our seqs: the newest record of ours that it has for sure. A mark
- * outside its segment is brought back into it: a peer may say anything. */
-static uint32_t resolve(const state_t *state, const realm_t *realm, const stream_mark_t *marks,
-                        unsigned count) {
-    for (unsigned i = 0; i < count; i++) {
-        for (unsigned k = 0; k < realm->stream.segment_count; k++) {
-            if (marks[i].epoch != realm->stream.segments[k].epoch)
-                continue;
-            uint32_t last = segment_last(state, realm, k);
-            uint32_t before = realm->stream.segments[k].seq - 1;
-            if (marks[i].seq <= before)
-                return before;
-            return marks[i].seq < last ? marks[i].seq : last;
-        }
-    }
-    return resolve_unknown(state, realm, marks, count);
 }
 
 /* Body sizes of single records are not kept: what is settled takes its share of the bytes. */
@@ -199,8 +203,10 @@ static void note_refusals(realm_t *realm, const peer_standing_t *standing) {
 static void greet(turn_t *turn, realm_t *realm, uint32_t taken, stream_mark_t mark) {
     stream_record_t *stream = &realm->stream;
     bool told = stream->peer.epoch != 0;
-    uint32_t before = resolve(turn->state, realm, &stream->peer, told ? 1 : 0);
-    if (told && taken < before && taken < stream->done)
+    bool same = stream->peer.epoch == mark.epoch && stream->peer.seq == mark.seq;
+    uint32_t before = stream->done;
+    (void)resolve_mark(turn->state, realm, stream->peer, &before);
+    if (told && !same && taken < before && taken < stream->done)
         stream->done = taken; /* Restored from a backup: it is sent again what it lost. */
     realm->taken = taken;
     realm->sent = taken > stream->done ? taken : stream->done;

@@ -44,8 +44,14 @@ void stream_sweep_start(turn_t *turn, realm_t *realm) {
         (void)ask(turn, realm, SWEEP_SETTLE, realm->stream.settled + 1);
 }
 
+/* What had its verdict and is only sent again, to a peer that was restored from a backup, does not
+ * expire: its sender was told that it arrived. What is queued behind it waits for it. */
+static bool sends_again(const realm_t *realm) {
+    return realm->stream.done < realm->stream.judged;
+}
+
 void stream_sweep_expired(turn_t *turn, realm_t *realm) {
-    if (realm->sweep == SWEEP_NONE)
+    if (realm->sweep == SWEEP_NONE && !sends_again(realm))
         (void)ask(turn, realm, SWEEP_EXPIRE, realm->stream.done + 1);
 }
 
@@ -132,10 +138,10 @@ static void swept_expire(turn_t *turn, realm_t *realm, const event_t *event) {
         const message_t *message = &event->sweep.messages[i];
         if (message->seq <= realm->stream.done)
             continue;
-        if (turn->now_ms - message->time_ms < OUTBOX_EXPIRY_MS)
+        if (turn->now_ms - message->time_ms < OUTBOX_EXPIRY_MS || sends_again(realm) ||
+            message->seq <= realm->taken)
             break;
-        if (message->seq > realm->stream.judged)
-            bounce(turn, realm, message, CODE_EXPIRED);
+        bounce(turn, realm, message, CODE_EXPIRED);
         stream_done_move(turn, realm, message->seq);
         expired += 1;
     }

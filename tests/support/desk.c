@@ -395,6 +395,12 @@ static void follow(desk_t *desk) {
         errand_run(desk, &errand);
 }
 
+void desk_batch_end(desk_t *desk) {
+    desk->batching = false;
+    desk_turn_end(desk);
+    follow(desk);
+}
+
 void desk_errands_run(desk_t *desk) {
     desk->hold_passwords = desk->hold_errands = false;
     follow(desk);
@@ -582,4 +588,39 @@ const log_line_t *desk_log_of(const desk_t *desk, const char *event) {
             return &desk->logs[i];
     }
     return NULL;
+}
+
+mailbox_t mailbox_of(mailbox_kind_t kind, uint32_t owner, uint32_t realm) {
+    return (mailbox_t)kind << 60 | (mailbox_t)owner << 30 | realm;
+}
+
+static uint32_t expect_text(const desk_t *desk, mailbox_t mailbox, uint32_t seq, const char *text,
+                            int length) {
+    const message_t *message = paper_store_message(desk->store, mailbox, seq);
+    cr_assert(message != NULL, "seq %u (%.*s) is missing", seq, length, text);
+    cr_assert(message->text.length == (size_t)length &&
+                  memcmp(message->text.bytes, text, (size_t)length) == 0,
+              "seq %u is %.*s, not %.*s", seq, (int)message->text.length, message->text.bytes,
+              length, text);
+    return seq + 1;
+}
+
+void desk_expect_texts(const desk_t *desk, mailbox_t mailbox, const char *texts) {
+    uint32_t seq = 1;
+    for (const char *word = texts; *word != '\0';) {
+        char prefix[16], text[32];
+        unsigned first, last;
+        int length = (int)strcspn(word, " ");
+        if (sscanf(word, "%15[a-z]%u..%u", prefix, &first, &last) == 3) {
+            for (unsigned i = first; i <= last; i++) {
+                int bytes = snprintf(text, sizeof(text), "%s%u", prefix, i);
+                seq = expect_text(desk, mailbox, seq, text, bytes);
+            }
+        } else {
+            seq = expect_text(desk, mailbox, seq, word, length);
+        }
+        word += length + (word[length] == ' ' ? 1 : 0);
+    }
+    cr_assert_eq(paper_store_head(desk->store, mailbox), seq - 1, "%u more than \"%s\"",
+                 paper_store_head(desk->store, mailbox) + 1 - seq, texts);
 }

@@ -125,6 +125,8 @@ void desk_group(desk_t *desk, uint64_t connection, const char *name);
 /* Any event; sets its times. Ends the turn unless the desk is batching. */
 void desk_step(desk_t *desk, event_t *event);
 void desk_turn_end(desk_t *desk);
+/* Ends the batching: one commit for all that was stepped, then what comes of it. */
+void desk_batch_end(desk_t *desk);
 /* Answers all that waits, and what comes of that, in order. */
 void desk_errands_run(desk_t *desk);
 
@@ -148,6 +150,12 @@ void desk_forget_frames(desk_t *desk);
 const dial_effect_t *desk_dial_of(const desk_t *desk, dial_action_t action);
 /* The newest log line of an event, NULL if there was none. */
 const log_line_t *desk_log_of(const desk_t *desk, const char *event);
+
+/* A mailbox by what it is for; ids count from 1 in the order of making. */
+mailbox_t mailbox_of(mailbox_kind_t kind, uint32_t owner, uint32_t realm);
+/* Fails the test unless a mailbox holds exactly these texts in this order. They are separated by
+ * spaces; "m1..9" stands for m1 m2 and so on up to m9. */
+void desk_expect_texts(const desk_t *desk, mailbox_t mailbox, const char *texts);
 
 name_t name_of(const char *text);
 /* The public key of the realm of that name, in every test. */

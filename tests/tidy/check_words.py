@@ -8,6 +8,8 @@ import tidy
 
 SUFFIXES_SKIPPED = {".png", ".ico", ".bin"}
 FOLDERS_SKIPPED = {".git", "build", "realmgate-data", "__pycache__"}
+# Bytes that a fuzzer made.
+INPUTS = {("tests", "fuzz", "corpus"), ("tests", "fuzz", "crashes")}
 
 # Written so that this file passes its own check.
 RULES = [
@@ -43,7 +45,13 @@ def files_of(root):
         paths = [
             path for path in root.rglob("*") if not FOLDERS_SKIPPED & set(path.relative_to(root).parts)
         ]
-    return sorted(path for path in paths if path.is_file() and path.suffix not in SUFFIXES_SKIPPED)
+    return sorted(
+        path
+        for path in paths
+        if path.is_file()
+        and path.suffix not in SUFFIXES_SKIPPED
+        and path.relative_to(root).parts[:3] not in INPUTS
+    )
 
 
 def check(root, _build):
@@ -76,6 +84,7 @@ SAMPLES = [
     ({"a.c": "int a; \n"}, "trailing space"),
     ({"a.c": "\tint a;\n"}, "a tab"),
     ({"a.c": "int a;"}, "no end of line"),
+    ({"tests/fuzz/corpus/a": "\t", "b.c": "int b;\n"}, None),
     ({"build/a.c": "/* TO" "DO */\n", "b.c": "int b;\n"}, None),
     ({}, "no files found"),
 ]

@@ -144,6 +144,10 @@ Test(crypto, reads_no_key_from_any_other_text) {
     memset(text, 'A', sizeof(text));
     text[20] = '\0';
     cr_assert_not(crypto_key_parse(key, text, KEY_TEXT_BYTES), "NUL inside");
+    for (int byte = 0x80; byte <= 0xFF; byte++) {
+        text[20] = (char)byte;
+        cr_assert_not(crypto_key_parse(key, text, KEY_TEXT_BYTES), "byte %x inside", byte);
+    }
 }
 
 Test(crypto, wipes) {

@@ -178,7 +178,7 @@ static void skip_to_checkpoint(uint32_t somebody) {
     cr_assert_eq(store_commit(desk->store, &record, 1), STORE_OK);
 }
 
-enum { CHECKPOINT_USERS = 30 };
+enum { CHECKPOINT_USERS = 12 };
 
 /* A realm that starts from what is stored right now must know every mailbox as it is. */
 static void expect_same_after_crash(const unsigned *heads) {
@@ -195,7 +195,7 @@ static void expect_same_after_crash(const unsigned *heads) {
 Test(core_paging, checkpoint_in_slices_while_messages_go_on) {
     unsigned heads[CHECKPOINT_USERS] = {0};
     unsigned checkpoints = 0;
-    desk->heads_max = 3;
+    desk->heads_max = 1;
     for (unsigned i = 0; i < CHECKPOINT_USERS; i++)
         desk_user(desk, 2, desk_text(desk, "user%u", i));
     for (unsigned turn = 0; turn < 4 * CHECKPOINT_USERS; turn++) {
