@@ -639,6 +639,27 @@ Test(core_federation, lost_ack_does_no_harm) {
     desk_expect_texts(b, from_realm, "m1");
 }
 
+Test(core_federation, both_operators_link_at_the_same_moment) {
+    desk_t *c = room_desk(room, "c");
+    room_trust(a, "c");
+    room_trust(c, "a");
+    uint32_t ours = desk_say(a, DESK_ADMIN, room_add_realm_line(room, a, c));
+    uint32_t theirs = desk_say(c, DESK_ADMIN, room_add_realm_line(room, c, a));
+    room_run_ms(room, 1000);
+    desk_expect_reply(a, DESK_ADMIN, ours, "{*Connect realm berhasil*}");
+    desk_expect_reply(c, DESK_ADMIN, theirs, "{*Connect realm berhasil*}");
+    cr_assert(room_quiet(room, a, c, 2000));
+}
+
+Test(core_federation, stranger_links_where_any_key_is_accepted) {
+    desk_t *c = room_desk_stopped(room, "c");
+    c->options.accept_any = true;
+    desk_start(c);
+    const char *line = desk_text(a, "%s %s", room_add_realm_line(room, a, c), key_text_of(a, "c"));
+    room_expect(room, a, DESK_ADMIN, line, "{*Connect realm berhasil*}");
+    cr_assert(room_quiet(room, a, c, 2000));
+}
+
 Test(core_federation, third_realm_is_a_link_of_its_own) {
     desk_t *c = room_desk(room, "c");
     desk_user(c, 1, "carol");

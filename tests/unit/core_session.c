@@ -327,8 +327,8 @@ Test(core_session, help_shows_what_this_connection_may_use) {
     (void)auth(1);
     const char *user = desk_ask(desk, 1, "HELP");
     cr_assert(strstr(user, "SENDREALM") != NULL && strstr(user, "ADDUSER") == NULL);
-    const char *operator= desk_ask(desk, DESK_ADMIN, "HELP");
-    cr_assert(strstr(operator, "ADDUSER") != NULL && strstr(operator, "ACKREALM") == NULL);
+    const char *admin = desk_ask(desk, DESK_ADMIN, "HELP");
+    cr_assert(strstr(admin, "ADDUSER") != NULL && strstr(admin, "ACKREALM") == NULL);
 }
 
 Test(core_session, quit_closes_behind_its_reply) {
