@@ -36,6 +36,9 @@ void state_destroy(state_t **state);
  * `jump` are looked at). Returns false if the record contradicts what is there: a corrupt store. */
 bool state_load(state_t *state, const record_t *record);
 
+/* After the last state_load: whether what was loaded fits together. False: a corrupt store. */
+bool state_loaded(const state_t *state);
+
 /* Pins a realm's key before EVENT_START (configuration). Returns CODE_OK, CODE_REALM_KEY if the
  * name has another key or the key another name, CODE_BAD_NAME for our own name. Appends the
  * record to effects. */

@@ -41,6 +41,7 @@ typedef struct user_record {
     bool is_operator;
     name_t name;
     password_hash_t password;
+    uint64_t since; /* messages at lower positions are of an earlier user of that name */
 } user_record_t;
 
 typedef struct token_record {

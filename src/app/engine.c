@@ -39,6 +39,9 @@ exit_code_t engine_open(engine_t *engine, const char *directory, state_options_t
     arena_init(&engine->arena);
     engine_clock(engine);
     error = store_load(engine->store, load_record, engine->state);
+    if (error == STORE_OK && !state_loaded(engine->state)) {
+        error = STORE_CORRUPT;
+    }
     if (error != STORE_OK) {
         problem_set(problem, "cannot load the store in %s: %s", directory, store_error_text(error));
         engine_close(engine);

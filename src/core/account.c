@@ -92,6 +92,7 @@ static void add_ready(turn_t *turn, const pending_t *pending, const password_has
     record->is_operator = pending->is_operator;
     record->name = pending->name;
     record->password = *hash;
+    record->since = state->next_position;
     bool put = model_put_user(state, record);
     ASSERT(put);
     effects_log(turn->effects, "user-added", &pending->name);

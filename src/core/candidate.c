@@ -30,7 +30,8 @@ void candidate_begin(turn_t *turn, const candidate_t *candidate) {
     session_block(turn, candidate->ticket.connection);
 }
 
-bool candidate_holds(const state_t *state, const uint8_t key[KEY_BYTES]) {
+/* Whether a key is being tried by an ADDREALM right now. */
+static bool holds_key(const state_t *state, const uint8_t key[KEY_BYTES]) {
     size_t cursor = 0;
     void *value;
     while (map_next(state->candidates, &cursor, NULL, &value)) {
@@ -54,7 +55,7 @@ void candidate_dialled(turn_t *turn, uint64_t dial) {
 
 /* A key that neither a realm nor another ADDREALM stands for is let in no more. */
 static void forget_key(turn_t *turn, const uint8_t key[KEY_BYTES]) {
-    if (realm_keyed(turn->state, key) == NULL && !candidate_holds(turn->state, key))
+    if (realm_keyed(turn->state, key) == NULL && !holds_key(turn->state, key))
         memcpy(effects_dial(turn->effects, DIAL_DENY)->key, key, KEY_BYTES);
 }
 

@@ -18,7 +18,4 @@ void candidate_failed(turn_t *turn, uint64_t dial, const char *reason, bool is_o
 void candidate_tick(turn_t *turn);
 int64_t candidate_due_us(const state_t *state);
 
-/* Whether a key is being tried by an ADDREALM right now. */
-bool candidate_holds(const state_t *state, const uint8_t key[KEY_BYTES]);
-
 #endif

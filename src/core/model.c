@@ -26,6 +26,13 @@ user_t *user_named(const state_t *state, const name_t *name) {
     return user_find(state, id_of(state->user_names, name));
 }
 
+user_t *user_sender(const state_t *state, const message_t *message) {
+    name_t name;
+    ASSERT(message->origin.length == 0);
+    user_t *user = name_parse(&name, message->from) ? user_named(state, &name) : NULL;
+    return user != NULL && message->position >= user->record.since ? user : NULL;
+}
+
 group_t *group_find(const state_t *state, uint32_t id) {
     if (id == 0 || id > state->group_count || state->groups[id - 1].record.gone)
         return NULL;

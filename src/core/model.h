@@ -193,6 +193,8 @@ typedef struct turn {
 /* Rows by id; NULL for 0, ids outside the table and tombstones. */
 user_t *user_find(const state_t *state, uint32_t id);
 user_t *user_named(const state_t *state, const name_t *name);
+/* Who sent a message of this realm; NULL if that user was removed since. */
+user_t *user_sender(const state_t *state, const message_t *message);
 group_t *group_find(const state_t *state, uint32_t id);
 group_t *group_named(const state_t *state, const name_t *name);
 

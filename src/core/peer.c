@@ -54,7 +54,7 @@ static realm_t *introduced(turn_t *turn, const peer_channel_t *channel,
     realm_t *realm = realm_keyed(state, channel->key);
     if (realm != NULL)
         return name_equal(&realm->record.name, &message->ackrealm.from) ? realm : NULL;
-    if (!state->options.accept_any || candidate_holds(state, channel->key))
+    if (!state->options.accept_any)
         return NULL;
     code_t code = link_pin(state, turn->effects, &message->ackrealm.from, channel->key);
     if (code == CODE_OK)

@@ -72,9 +72,10 @@ void private_check_message(call_t *call) {
 /* A message is its sender's to ask about if it is the original (not our copy of a peer's, not a
  * bounce) and bears the asker's name. */
 static bool is_own(const state_t *state, const message_t *message, uint32_t user) {
+    if (message->origin.length != 0 || message->number != message->position)
+        return false;
     const user_t *asker = user_find(state, user);
-    return asker != NULL && message->origin.length == 0 && message->number == message->position &&
-           span_equal(message->from, name_span(&asker->record.name));
+    return asker != NULL && user_sender(state, message) == asker;
 }
 
 static message_state_t state_of(const state_t *state, const message_t *message, code_t verdict) {

@@ -125,6 +125,26 @@ bool state_load(state_t *state, const record_t *record) {
     }
 }
 
+/* Marks of a stream within its outbox, segments ascending. */
+static bool stream_fits(const state_t *state, const realm_t *realm) {
+    const stream_record_t *stream = &realm->stream;
+    uint32_t head = stream_head(state, realm);
+    bool fits = stream->done <= stream->judged && stream->judged <= head && stream->settled <= head;
+    for (unsigned i = 0; fits && i < stream->segment_count; i++) {
+        uint32_t before = i == 0 ? 0 : stream->segments[i - 1].seq;
+        fits = stream->segments[i].seq > before && stream->segments[i].seq <= head;
+    }
+    return fits;
+}
+
+bool state_loaded(const state_t *state) {
+    for (size_t i = 0; i < state->realm_count; i++) {
+        if (!stream_fits(state, &state->realms[i]))
+            return false;
+    }
+    return true;
+}
+
 code_t state_trust(state_t *state, const name_t *name, const uint8_t key[KEY_BYTES],
                    effects_t *effects) {
     return link_pin(state, effects, name, key);

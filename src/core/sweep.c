@@ -66,8 +66,7 @@ static void bounce(turn_t *turn, const realm_t *realm, const message_t *message,
     verdict_record_t *verdict = &effects_record(turn->effects, RECORD_VERDICT)->verdict;
     verdict->position = message->position;
     verdict->code = code;
-    name_t name;
-    const user_t *user = name_parse(&name, message->from) ? user_named(turn->state, &name) : NULL;
+    const user_t *user = user_sender(turn->state, message);
     if (user == NULL)
         return;
     char text[512];
@@ -78,7 +77,7 @@ static void bounce(turn_t *turn, const realm_t *realm, const message_t *message,
     ASSERT(length > 0 && (size_t)length < sizeof(text));
     message_t *told = mailbox_append(turn, mailbox_address(MAILBOX_PRIVATE, user->record.id, 0));
     told->from = span_of(ACCOUNT_RESERVED);
-    told->to = effects_copy(turn->effects, name_span(&name));
+    told->to = effects_copy(turn->effects, name_span(&user->record.name));
     told->text = effects_copy(turn->effects, span_of(text));
 }
 

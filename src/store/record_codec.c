@@ -50,6 +50,7 @@ static void put_user(row_writer_t *writer, const user_record_t *user) {
     row_put_u32(writer, user->password.memory_bytes);
     row_put_bytes(writer, user->password.salt, SALT_BYTES);
     row_put_bytes(writer, user->password.hash, KEY_BYTES);
+    row_put_u64(writer, user->since);
     put_name(writer, &user->name);
 }
 
@@ -61,6 +62,7 @@ static void take_user(row_reader_t *reader, user_record_t *user) {
     user->password.memory_bytes = row_u32(reader);
     row_bytes(reader, user->password.salt, SALT_BYTES);
     row_bytes(reader, user->password.hash, KEY_BYTES);
+    user->since = row_u64(reader);
     take_name(reader, &user->name);
 }
 

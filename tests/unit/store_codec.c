@@ -9,7 +9,7 @@
 
 /* A field that the codec does not know would be lost without a word: whoever adds one finds this
  * line, and a new schema version to think about. */
-_Static_assert(sizeof(user_record_t) == 128, "user_record_t changed: so must its row");
+_Static_assert(sizeof(user_record_t) == 136, "user_record_t changed: so must its row");
 _Static_assert(sizeof(group_record_t) == 104, "group_record_t changed: so must its row");
 _Static_assert(offsetof(realm_record_t, address) == 106, "realm_record_t changed: so must its row");
 _Static_assert(offsetof(stream_record_t, segments) == 48,
@@ -73,6 +73,7 @@ static user_record_t user_any(uint64_t *random) {
     user.password.memory_bytes = (uint32_t)random_next(random);
     fill(user.password.salt, SALT_BYTES, random);
     fill(user.password.hash, KEY_BYTES, random);
+    user.since = random_next(random);
     return user;
 }
 
