@@ -49,7 +49,7 @@ typedef struct worker {
 struct password_pool {
     worker_t workers[PASSWORD_WORKERS];
     void *jobs[PASSWORD_WORKERS]; /* PUSH, one a worker */
-    size_t worker_count; /* started */
+    size_t worker_count;          /* started */
     size_t busy[PASSWORD_WORKERS];
     void *answers;      /* PULL */
     zmq_msg_t *waiting; /* a ring of PASSWORD_JOBS_MAX */

@@ -134,7 +134,7 @@ void link_up(turn_t *turn, realm_t *realm, uint64_t dial, int64_t greeted_us,
     realm->pull = 0;
     realm->due_us = turn->now_us;
     stream_heard(turn, realm, standing, true);
-    stream_touch(turn->state, realm);
+    realm_touch(turn->state, realm);
     effects_log(turn->effects, "link-up", &realm->record.name);
 }
 
@@ -210,7 +210,7 @@ void link_gone(turn_t *turn, realm_t *realm) {
     realm->knows_peer = false;
     realm->taken = 0;
     realm->error = NULL;
-    stream_touch(turn->state, realm);
+    realm_touch(turn->state, realm);
     effects_record(turn->effects, RECORD_REALM)->realm = realm->record;
     effects_log(turn->effects, "realm-removed", &realm->record.name);
 }

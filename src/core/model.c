@@ -64,6 +64,15 @@ realm_t *realm_linked(const state_t *state, const name_t *name) {
     return realm == NULL || !realm->record.linked ? NULL : realm;
 }
 
+void realm_touch(state_t *state, realm_t *realm) {
+    if (realm->touched)
+        return;
+    realm->touched = true;
+    state->touched = memory_grow(state->touched, &state->touched_room, state->touched_count + 1,
+                                 sizeof(*state->touched));
+    state->touched[state->touched_count++] = realm->record.id;
+}
+
 static void put_id(map_t *map, const void *key, uint32_t id) {
     *(uint32_t *)map_put(map, key) = id;
 }

@@ -205,6 +205,9 @@ realm_t *realm_named(const state_t *state, const name_t *name);
 realm_t *realm_keyed(const state_t *state, const uint8_t key[KEY_BYTES]);
 realm_t *realm_linked(const state_t *state, const name_t *name);
 
+/* The realm's stream row is owed to the store at the end of the batch, and its stream is pumped. */
+void realm_touch(state_t *state, realm_t *realm);
+
 /* Adds or replaces a row in the tables (not in the store). Pointers to rows of the same table are
  * no longer valid behind it. False if the ids do not fit together: a corrupt store. */
 bool model_put_user(state_t *state, const user_record_t *record);

@@ -59,7 +59,7 @@ static void settle(turn_t *turn, realm_t *realm, const parked_t *parked) {
     const group_t *group = group_find(turn->state, parked->group);
     ASSERT(parked->seq > realm->stream.settled);
     realm->stream.settled = parked->seq;
-    stream_touch(turn->state, realm);
+    realm_touch(turn->state, realm);
     if (group == NULL)
         return;
     /* The user's row outlives the user: its name is still that of the sender. */

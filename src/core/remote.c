@@ -7,10 +7,10 @@
 #include "account.h"
 #include "answer.h"
 #include "base/assert.h"
-#include "base/crypto.h"
 #include "base/text.h"
 #include "group.h"
 #include "mailbox.h"
+#include "seal.h"
 #include "session.h"
 #include "stream.h"
 
@@ -66,23 +66,6 @@ void remote_send(call_t *call) {
     stream_park(call->turn, realm, &parked, text);
 }
 
-/* Seals a group's text for a realm: nonce, ciphertext and tag, in the effects' memory. */
-static span_t seal(turn_t *turn, const message_t *message, const group_t *group, span_t text) {
-    uint8_t context[SEAL_CONTEXT_BYTES_MAX];
-    uint8_t nonce[SEAL_NONCE_BYTES];
-    seal_address_t address = {.origin = name_span(&turn->state->options.realm),
-                              .realm = message->realm,
-                              .from = message->from,
-                              .group = message->to,
-                              .number = message->number,
-                              .time_ms = message->time_ms};
-    size_t context_bytes = stream_seal_context(context, &address);
-    uint8_t *sealed = arena_alloc(&turn->effects->arena, text.length + SEAL_OVERHEAD_BYTES);
-    model_draw(turn->state, nonce, sizeof(nonce));
-    crypto_seal(sealed, group->record.key, nonce, text.bytes, text.length, context, context_bytes);
-    return (span_t){.bytes = (const char *)sealed, .length = text.length + SEAL_OVERHEAD_BYTES};
-}
-
 void remote_send_group(call_t *call) {
     span_t text;
     if (!argument_text(call, 2, &text))
@@ -99,7 +82,8 @@ void remote_send_group(call_t *call) {
         return;
     message->group = true;
     message->sealed = true;
-    message->text = seal(call->turn, message, group, text);
+    seal_address_t address = seal_address_of(call->turn->state, message);
+    message->text = seal_text(call->turn, &address, group, text);
     parked_t parked = parked_of(call, message, group->record.id);
     stream_park(call->turn, realm, &parked, text);
 }

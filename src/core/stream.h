@@ -21,9 +21,6 @@
 
 #include "model.h"
 
-/* The stream row is owed to the store at the end of the batch. */
-void stream_touch(state_t *state, realm_t *realm);
-
 uint32_t stream_head(const state_t *state, const realm_t *realm);
 uint32_t stream_queued(const state_t *state, const realm_t *realm);
 
@@ -65,18 +62,6 @@ void stream_take(turn_t *turn, realm_t *realm, const peer_message_t *message);
 void stream_forget(turn_t *turn, realm_t *realm, uint32_t done);
 /* Incoming: our standing, for any message to the peer. Copied into the effects. */
 void stream_standing(turn_t *turn, const realm_t *realm, peer_standing_t *standing);
-
-/* The associated data of a sealed group message. */
-#define SEAL_CONTEXT_BYTES_MAX (4 * (NAME_BYTES_MAX + 1) + 16)
-typedef struct seal_address {
-    span_t origin; /* realm of the sender */
-    span_t realm;  /* realm of the receiver */
-    span_t from;
-    span_t group;
-    uint64_t number;
-    int64_t time_ms;
-} seal_address_t;
-size_t stream_seal_context(uint8_t out[SEAL_CONTEXT_BYTES_MAX], const seal_address_t *address);
 
 /* Our own copy of a group message that went (or waits to go) to a realm. */
 void stream_copy_group(turn_t *turn, const realm_t *realm, const message_t *like);

@@ -3,10 +3,10 @@
  * refused. Nothing that a peer sends is asserted.
  */
 #include "base/assert.h"
-#include "base/crypto.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "mailbox.h"
+#include "seal.h"
 #include "stream.h"
 
 #include <string.h>
@@ -17,30 +17,6 @@ static stream_mark_t current_mark(const realm_t *realm) {
 
 static bool mark_equal(stream_mark_t a, stream_mark_t b) {
     return a.epoch == b.epoch && a.seq == b.seq;
-}
-
-static uint8_t *put_span(uint8_t *out, span_t span) {
-    ASSERT(span.length <= NAME_BYTES_MAX);
-    *out++ = (uint8_t)span.length;
-    memcpy(out, span.bytes, span.length);
-    return out + span.length;
-}
-
-static uint8_t *put_u64(uint8_t *out, uint64_t value) {
-    for (unsigned i = 0; i < 8; i++)
-        *out++ = (uint8_t)(value >> (8 * i));
-    return out;
-}
-
-size_t stream_seal_context(uint8_t out[SEAL_CONTEXT_BYTES_MAX], const seal_address_t *address) {
-    uint8_t *end = put_span(out, address->origin);
-    end = put_span(end, address->realm);
-    end = put_span(end, address->from);
-    end = put_span(end, address->group);
-    end = put_u64(end, address->number);
-    end = put_u64(end, (uint64_t)address->time_ms);
-    ASSERT((size_t)(end - out) <= SEAL_CONTEXT_BYTES_MAX);
-    return (size_t)(end - out);
 }
 
 static code_t check_text(span_t text) {
@@ -80,22 +56,17 @@ static code_t take_private(turn_t *turn, const realm_t *realm, const peer_record
 static code_t take_group(turn_t *turn, const realm_t *realm, const peer_record_t *record,
                          const name_t *from, const name_t *to) {
     const group_t *group = group_named(turn->state, to);
-    if (group == NULL || record->body.length <= SEAL_OVERHEAD_BYTES)
+    if (group == NULL)
         return CODE_GROUP_MISMATCH;
-    uint8_t context[SEAL_CONTEXT_BYTES_MAX];
     seal_address_t address = {.origin = name_span(&realm->record.name),
                               .realm = name_span(&turn->state->options.realm),
                               .from = name_span(from),
                               .group = name_span(to),
                               .number = record->number,
                               .time_ms = record->time_ms};
-    size_t context_bytes = stream_seal_context(context, &address);
-    size_t length = record->body.length - SEAL_OVERHEAD_BYTES;
-    uint8_t *text = arena_alloc(&turn->effects->arena, length);
-    if (!crypto_open(text, group->record.key, record->body.bytes, record->body.length, context,
-                     context_bytes))
+    span_t opened;
+    if (!seal_open(turn, &address, group, record->body, &opened))
         return CODE_GROUP_MISMATCH;
-    span_t opened = {.bytes = (const char *)text, .length = length};
     code_t code = check_text(opened);
     if (code != CODE_OK)
         return code;
@@ -186,7 +157,7 @@ void stream_take(turn_t *turn, realm_t *realm, const peer_message_t *message) {
             refuse(turn, realm, first.seq + i, code);
         realm->stream.marks[0].seq = first.seq + i;
     }
-    stream_touch(turn->state, realm);
+    realm_touch(turn->state, realm);
 }
 
 void stream_standing(turn_t *turn, const realm_t *realm, peer_standing_t *standing) {

@@ -12,15 +12,6 @@
 
 #include <string.h>
 
-void stream_touch(state_t *state, realm_t *realm) {
-    if (realm->touched)
-        return;
-    realm->touched = true;
-    state->touched = memory_grow(state->touched, &state->touched_room, state->touched_count + 1,
-                                 sizeof(*state->touched));
-    state->touched[state->touched_count++] = realm->record.id;
-}
-
 static mailbox_t outbox(const realm_t *realm) {
     return mailbox_address(MAILBOX_OUTBOX, 0, realm->record.id);
 }
@@ -78,7 +69,7 @@ message_t *stream_append(turn_t *turn, realm_t *realm, size_t body_bytes) {
     if (!realm->segment_open)
         segment_begin(state, realm, stream_head(state, realm) + 1);
     realm->stream.bytes += body_bytes;
-    stream_touch(state, realm);
+    realm_touch(state, realm);
     message_t *message = mailbox_append(turn, outbox(realm));
     message->realm = effects_copy(turn->effects, name_span(&realm->record.name));
     return message;
@@ -142,7 +133,7 @@ static void done_move(turn_t *turn, realm_t *realm, uint32_t done) {
         stream->settled = done;
     if (realm->sent < done)
         realm->sent = done;
-    stream_touch(turn->state, realm);
+    realm_touch(turn->state, realm);
 }
 
 void stream_done_move(turn_t *turn, realm_t *realm, uint32_t done) {
@@ -237,12 +228,12 @@ void stream_heard(turn_t *turn, realm_t *realm, const peer_standing_t *standing,
     }
     if (realm->stream.peer.epoch != mark.epoch || realm->stream.peer.seq != mark.seq) {
         realm->stream.peer = mark;
-        stream_touch(state, realm);
+        realm_touch(state, realm);
     }
     note_refusals(realm, standing);
     stream_settle(turn, realm);
     if (stream_head(state, realm) > realm->sent)
-        stream_touch(state, realm); /* The window moved: pump at the end of the batch. */
+        realm_touch(state, realm); /* The window moved: pump at the end of the batch. */
 }
 
 /* A run of the stream from `first` on, at most `count` records of one segment. */
@@ -314,7 +305,7 @@ void stream_tick(turn_t *turn, realm_t *realm) {
     if (realm->phase == LINK_UP && realm->sent > floor && turn->now_us >= realm->resend_us) {
         realm->sent = floor;
         realm->edge = realm->stream.peer;
-        stream_touch(turn->state, realm);
+        realm_touch(turn->state, realm);
         realm->resend_us = turn->now_us + RESEND_MS * 1000LL;
     }
 }

@@ -7,10 +7,10 @@
 #include "account.h"
 #include "base/assert.h"
 #include "base/code.h"
-#include "base/crypto.h"
 #include "base/text.h"
 #include "link.h"
 #include "mailbox.h"
+#include "seal.h"
 #include "stream.h"
 
 #include <stdio.h>
@@ -89,24 +89,12 @@ static void settle_one(turn_t *turn, realm_t *realm, const message_t *message) {
     name_t name;
     const group_t *group =
         message->group && name_parse(&name, message->to) ? group_named(turn->state, &name) : NULL;
-    if (group == NULL || message->text.length < SEAL_OVERHEAD_BYTES)
+    if (group == NULL)
         return;
-    uint8_t context[SEAL_CONTEXT_BYTES_MAX];
-    seal_address_t address = {.origin = name_span(&turn->state->options.realm),
-                              .realm = message->realm,
-                              .from = message->from,
-                              .group = message->to,
-                              .number = message->number,
-                              .time_ms = message->time_ms};
-    size_t context_bytes = stream_seal_context(context, &address);
-    size_t length = message->text.length - SEAL_OVERHEAD_BYTES;
-    uint8_t *text = arena_alloc(&turn->effects->arena, length);
-    if (!crypto_open(text, group->record.key, message->text.bytes, message->text.length, context,
-                     context_bytes))
-        return;
+    seal_address_t address = seal_address_of(turn->state, message);
     message_t like = *message;
-    like.text = (span_t){.bytes = (const char *)text, .length = length};
-    stream_copy_group(turn, realm, &like);
+    if (seal_open(turn, &address, group, message->text, &like.text))
+        stream_copy_group(turn, realm, &like);
 }
 
 static void swept_settle(turn_t *turn, realm_t *realm, const event_t *event) {
@@ -114,7 +102,7 @@ static void swept_settle(turn_t *turn, realm_t *realm, const event_t *event) {
         settle_one(turn, realm, &event->sweep.messages[i]);
     if (event->sweep.count == 0)
         realm->stream.settled = stream_head(turn->state, realm); /* retention took them */
-    stream_touch(turn->state, realm);
+    realm_touch(turn->state, realm);
     if (!ask(turn, realm, SWEEP_SETTLE, realm->stream.settled + 1))
         stream_settle(turn, realm);
 }
