@@ -119,14 +119,20 @@ static void swept_reject(turn_t *turn, realm_t *realm, const event_t *event) {
     stream_settle(turn, realm);
 }
 
+/* While the link is up nothing expires: it is on its way, and a request may wait for its verdict.
+ */
+static bool has_expired(const turn_t *turn, const realm_t *realm, const message_t *message) {
+    return turn->now_ms - message->time_ms >= OUTBOX_EXPIRY_MS && realm->phase != LINK_UP &&
+           !sends_again(realm) && message->seq > realm->taken;
+}
+
 static void swept_expire(turn_t *turn, realm_t *realm, const event_t *event) {
     uint32_t expired = 0;
     for (uint32_t i = 0; i < event->sweep.count; i++) {
         const message_t *message = &event->sweep.messages[i];
         if (message->seq <= realm->stream.done)
             continue;
-        if (turn->now_ms - message->time_ms < OUTBOX_EXPIRY_MS || sends_again(realm) ||
-            message->seq <= realm->taken)
+        if (!has_expired(turn, realm, message))
             break;
         bounce(turn, realm, message, CODE_EXPIRED);
         stream_done_move(turn, realm, message->seq);
