@@ -42,6 +42,11 @@ lookup_t *effects_lookup(effects_t *effects);
 sweep_t *effects_sweep(effects_t *effects);
 log_line_t *effects_log(effects_t *effects, const char *event, const name_t *name);
 
+/* What is answered instead when the turn's commit fails: STORE, as nothing of the turn happened;
+ * but "queued" to who waits for a verdict on a record that an earlier turn committed: it will go.
+ */
+reply_t reply_refused(const reply_t *reply);
+
 /* Copies bytes into the arena; valid until effects_reset. */
 span_t effects_copy(effects_t *effects, span_t bytes);
 

@@ -78,6 +78,10 @@ typedef struct reply {
     ticket_t ticket;
     reply_kind_t kind;
     bool close; /* the front end closes the connection behind this reply (QUIT) */
+    /* The id of an outbox record of an earlier turn that this answers, 0 = none: see reply_refused.
+     */
+    uint64_t queued;
+    const char *queued_text; /* what an OK to it says; static */
     union {
         struct {
             span_t text;

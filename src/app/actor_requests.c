@@ -71,20 +71,24 @@ size_t actor_take_requests(actor_t *actor) {
     return actor_batch_receive(actor, actor->from_front, take_entry);
 }
 
+static void reply_put(actor_t *actor, const reply_t *reply) {
+    buffer_reset(&actor->frame);
+    engine_reply(actor->engine, reply, &actor->frame);
+    reply_append(actor, reply->ticket, reply->close);
+}
+
 void actor_put_replies(actor_t *actor) {
     const effects_t *effects = &actor->engine->effects;
     for (size_t i = 0; i < effects->reply_count; i++) {
-        const reply_t *reply = &effects->replies[i];
-        buffer_reset(&actor->frame);
-        engine_reply(actor->engine, reply, &actor->frame);
-        reply_append(actor, reply->ticket, reply->close);
+        reply_put(actor, &effects->replies[i]);
     }
 }
 
 void actor_refuse_replies(actor_t *actor) {
     const effects_t *effects = &actor->engine->effects;
     for (size_t i = 0; i < effects->reply_count; i++) {
-        reply_refuse(actor, effects->replies[i].ticket, effects->replies[i].close);
+        reply_t refused = reply_refused(&effects->replies[i]);
+        reply_put(actor, &refused);
     }
 }
 

@@ -110,6 +110,19 @@ log_line_t *effects_log(effects_t *effects, const char *event, const name_t *nam
     return line;
 }
 
+reply_t reply_refused(const reply_t *reply) {
+    reply_t refused = {.ticket = reply->ticket, .kind = REPLY_ERROR, .close = reply->close};
+    if (reply->queued == 0) {
+        refused.error.code = CODE_STORE;
+        return refused;
+    }
+    refused.kind = REPLY_TEXT;
+    refused.text.text = (span_t){.bytes = reply->queued_text, .length = strlen(reply->queued_text)};
+    refused.text.number = reply->queued;
+    refused.text.delivery = DELIVERY_QUEUED;
+    return refused;
+}
+
 span_t effects_copy(effects_t *effects, span_t bytes) {
     char *copy = arena_alloc(&effects->arena, bytes.length);
     if (bytes.length > 0)

@@ -177,6 +177,7 @@ struct state {
     map_t *dirty;   /* mailboxes appended to since the checkpoint began */
     map_t *writing; /* mailboxes that the checkpoint under way still owes, or NULL */
     uint64_t next_position, checkpoint, checkpoint_target;
+    uint64_t handed_over; /* positions up to this one were in an earlier turn's records */
 
     uint64_t requests, peer_messages, peer_errors;
     int64_t started_us;

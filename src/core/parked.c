@@ -70,11 +70,25 @@ static void settle(turn_t *turn, realm_t *realm, const parked_t *parked) {
     stream_copy_group(turn, realm, &like);
 }
 
+static const char *success_text(const parked_t *parked) {
+    return parked->group == 0 ? "Pesan realm dikirim" : "Pesan grup realm terkirim";
+}
+
+/* The record was committed in an earlier turn: if this one's commit fails it is queued all the
+ * same. */
+static void note_queued(turn_t *turn, const parked_t *parked) {
+    ASSERT(turn->effects->reply_count > 0);
+    reply_t *reply = &turn->effects->replies[turn->effects->reply_count - 1];
+    if (parked->number <= turn->state->handed_over) {
+        reply->queued = parked->number;
+        reply->queued_text = success_text(parked);
+    }
+}
+
 static void answer(turn_t *turn, realm_t *realm, const parked_t *parked, delivery_t delivery) {
     settle(turn, realm, parked);
-    answer_sent(turn, parked->ticket,
-                parked->group == 0 ? "Pesan realm dikirim" : "Pesan grup realm terkirim",
-                parked->number, delivery);
+    answer_sent(turn, parked->ticket, success_text(parked), parked->number, delivery);
+    note_queued(turn, parked);
 }
 
 void stream_park(turn_t *turn, realm_t *realm, const parked_t *parked, span_t text) {
@@ -112,6 +126,7 @@ bool parked_refused(turn_t *turn, realm_t *realm, const peer_rejection_t *refusa
     verdict->code = refusal->code;
     realm->stream.settled = parked->seq;
     answer_error(turn, parked->ticket, refusal->code);
+    note_queued(turn, parked);
     drop_front(realm);
     return true;
 }

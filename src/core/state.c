@@ -243,6 +243,7 @@ void state_batch_end(state_t *state, int64_t uptime_us, size_t heads_max, effect
     }
     state->touched_count = 0;
     mailbox_checkpoint(state, heads_max, effects);
+    state->handed_over = state->next_position - 1;
 }
 
 static int64_t earlier(int64_t a, int64_t b) {

@@ -412,9 +412,8 @@ static void release(world_t *world, realm_node_t *node, size_t limit) {
 /* The store failed: who asked in this turn is told so. */
 static void refuse(world_t *world, realm_node_t *node) {
     for (size_t i = 0; i < node->effects.reply_count; i++) {
-        reply_t reply = {.ticket = node->effects.replies[i].ticket, .kind = REPLY_ERROR};
-        reply.error.code = CODE_STORE;
-        clients_told(world, node, &reply);
+        reply_t refused = reply_refused(&node->effects.replies[i]);
+        clients_told(world, node, &refused);
     }
 }
 
