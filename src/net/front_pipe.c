@@ -62,11 +62,14 @@ bool front_pipe_send(front_pipe_t *pipe, batch_t *batch) {
     do {
         sent = zmq_msg_send(&message, pipe->push, 0);
     } while (sent < 0 && errno == EINTR);
-    if (sent < 0) {
-        (void)zmq_msg_close(&message);
-        return false;
+    if (sent >= 0) {
+        return true;
     }
-    return true;
+    /* Without a high-water mark only the end of the context refuses it. A front end that stopped
+     * for anything else would leave a process that serves nobody and does not end. */
+    ASSERT(errno == ETERM);
+    (void)zmq_msg_close(&message);
+    return false;
 }
 
 /* ZMQ_FD signals edges. Receiving until there is nothing more is what re-arms it: only the refused
