@@ -56,7 +56,4 @@ void state_batch_end(state_t *state, int64_t uptime_us, size_t heads_max, effect
 /* Uptime in microseconds at which the next EVENT_TICK is due, INT64_MAX if none is. */
 int64_t state_next_tick_us(const state_t *state);
 
-/* The core's own opinion of how many requests wait for a worker, a peer or the store. */
-size_t state_waiting(const state_t *state);
-
 #endif

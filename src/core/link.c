@@ -310,7 +310,7 @@ int64_t link_due_us(const state_t *state) {
         const realm_t *realm = &state->realms[i];
         if (realm->record.gone || realm->record.leaving || !realm->record.linked)
             continue;
-        int64_t stream = stream_due_us(state, realm);
+        int64_t stream = stream_due_us(realm);
         if (stream < due)
             due = stream;
         if (realm->due_us < due)

@@ -64,6 +64,10 @@ realm_t *realm_linked(const state_t *state, const name_t *name) {
     return realm == NULL || !realm->record.linked ? NULL : realm;
 }
 
+bool mark_equal(stream_mark_t a, stream_mark_t b) {
+    return a.epoch == b.epoch && a.seq == b.seq;
+}
+
 void realm_touch(state_t *state, realm_t *realm) {
     if (realm->touched)
         return;

@@ -206,6 +206,8 @@ realm_t *realm_named(const state_t *state, const name_t *name);
 realm_t *realm_keyed(const state_t *state, const uint8_t key[KEY_BYTES]);
 realm_t *realm_linked(const state_t *state, const name_t *name);
 
+bool mark_equal(stream_mark_t a, stream_mark_t b);
+
 /* The realm's stream row is owed to the store at the end of the batch, and its stream is pumped. */
 void realm_touch(state_t *state, realm_t *realm);
 

@@ -255,14 +255,6 @@ int64_t state_next_tick_us(const state_t *state) {
     return earlier(due, remote_due_us(state));
 }
 
-size_t state_waiting(const state_t *state) {
-    size_t waiting =
-        map_count(state->pending) + map_count(state->pulls) + map_count(state->candidates);
-    for (size_t i = 0; i < state->realm_count; i++)
-        waiting += state->realms[i].parked_count - state->realms[i].parked_first;
-    return waiting;
-}
-
 void server_check(call_t *call) {
     const state_t *state = call->turn->state;
     reply_t *reply = effects_reply(call->turn->effects, call->ticket, REPLY_SERVER);

@@ -55,7 +55,7 @@ void stream_swept(turn_t *turn, realm_t *realm, const event_t *event);
 
 /* Deadlines of parked requests and of silence; stream_due_us is when to call it next. */
 void stream_tick(turn_t *turn, realm_t *realm);
-int64_t stream_due_us(const state_t *state, const realm_t *realm);
+int64_t stream_due_us(const realm_t *realm);
 
 /* Incoming: takes what is new of PEER_RECORDS; forgets refusals up to `done`. */
 void stream_take(turn_t *turn, realm_t *realm, const peer_message_t *message);

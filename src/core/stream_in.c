@@ -2,7 +2,6 @@
  * The incoming direction: takes a peer's records on top of the mark, judges each, remembers what it
  * refused. Nothing that a peer sends is asserted.
  */
-#include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "mailbox.h"
@@ -13,10 +12,6 @@
 
 static stream_mark_t current_mark(const realm_t *realm) {
     return realm->stream.mark_count == 0 ? (stream_mark_t){0} : realm->stream.marks[0];
-}
-
-static bool mark_equal(stream_mark_t a, stream_mark_t b) {
-    return a.epoch == b.epoch && a.seq == b.seq;
 }
 
 static code_t check_text(span_t text) {

@@ -26,6 +26,11 @@ uint32_t stream_queued(const state_t *state, const realm_t *realm) {
     return head - realm->stream.done;
 }
 
+/* What need not be sent any more: taken by the peer, or settled without it. */
+static uint32_t acked(const realm_t *realm) {
+    return realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+}
+
 bool stream_has_room(const state_t *state, const realm_t *realm, size_t body_bytes) {
     return stream_queued(state, realm) < OUTBOX_RECORDS_MAX &&
            realm->stream.bytes + body_bytes <= (uint64_t)OUTBOX_BYTES_MAX;
@@ -121,7 +126,7 @@ static uint32_t resolve(const state_t *state, const realm_t *realm, const stream
 }
 
 /* Body sizes of single records are not kept: what is settled takes its share of the bytes. */
-static void done_move(turn_t *turn, realm_t *realm, uint32_t done) {
+void stream_done_move(turn_t *turn, realm_t *realm, uint32_t done) {
     stream_record_t *stream = &realm->stream;
     uint32_t queued = stream_queued(turn->state, realm);
     ASSERT(done > stream->done && done - stream->done <= queued);
@@ -134,10 +139,6 @@ static void done_move(turn_t *turn, realm_t *realm, uint32_t done) {
     if (realm->sent < done)
         realm->sent = done;
     realm_touch(turn->state, realm);
-}
-
-void stream_done_move(turn_t *turn, realm_t *realm, uint32_t done) {
-    done_move(turn, realm, done);
 }
 
 const peer_rejection_t *stream_refusal(const realm_t *realm, uint32_t after) {
@@ -155,7 +156,7 @@ static bool settle_refused(turn_t *turn, realm_t *realm, const peer_rejection_t 
         sweep_refused(turn, realm, refusal->seq);
         return false;
     }
-    done_move(turn, realm, refusal->seq);
+    stream_done_move(turn, realm, refusal->seq);
     return true;
 }
 
@@ -166,7 +167,7 @@ void stream_settle(turn_t *turn, realm_t *realm) {
         uint32_t accepted = refused ? refusal->seq - 1 : realm->taken;
         if (accepted > realm->stream.done) {
             parked_accepted(turn, realm, accepted);
-            done_move(turn, realm, accepted);
+            stream_done_move(turn, realm, accepted);
         } else if (!settle_refused(turn, realm, refusal)) {
             return;
         }
@@ -194,13 +195,13 @@ static void note_refusals(realm_t *realm, const peer_standing_t *standing) {
 static void greet(turn_t *turn, realm_t *realm, uint32_t taken, stream_mark_t mark) {
     stream_record_t *stream = &realm->stream;
     bool told = stream->peer.epoch != 0;
-    bool same = stream->peer.epoch == mark.epoch && stream->peer.seq == mark.seq;
+    bool same = mark_equal(stream->peer, mark);
     uint32_t before = stream->done;
     (void)resolve_mark(turn->state, realm, stream->peer, &before);
     if (told && !same && taken < before && taken < stream->done)
         stream->done = taken; /* Restored from a backup: it is sent again what it lost. */
     realm->taken = taken;
-    realm->sent = taken > stream->done ? taken : stream->done;
+    realm->sent = acked(realm);
     realm->edge = mark;
     unsigned newest = stream->segment_count;
     if (newest > 0 && stream->segments[newest - 1].epoch == mark.epoch &&
@@ -226,7 +227,7 @@ void stream_heard(turn_t *turn, realm_t *realm, const peer_standing_t *standing,
         realm->sent = taken;
         realm->edge = mark;
     }
-    if (realm->stream.peer.epoch != mark.epoch || realm->stream.peer.seq != mark.seq) {
+    if (!mark_equal(realm->stream.peer, mark)) {
         realm->stream.peer = mark;
         realm_touch(state, realm);
     }
@@ -260,7 +261,7 @@ void stream_pump(turn_t *turn, realm_t *realm) {
         return;
     peer_channel_t channel = {.dialled = true, .number = realm->dial};
     uint32_t head = stream_head(turn->state, realm);
-    uint32_t floor = realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+    uint32_t floor = acked(realm);
     ASSERT(realm->sent >= floor || realm->sent >= realm->taken);
     while (realm->sent < head && realm->sent - floor < STREAM_WINDOW_RECORDS) {
         if (realm->sent == floor)
@@ -284,7 +285,7 @@ static void send_nothing(turn_t *turn, const realm_t *realm, const peer_channel_
 void stream_answer_pull(turn_t *turn, realm_t *realm, const peer_channel_t *channel,
                         uint64_t correlation) {
     uint32_t head = stream_head(turn->state, realm);
-    uint32_t floor = realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+    uint32_t floor = acked(realm);
     if (floor < head && realm->sweep != SWEEP_SETTLE) {
         stream_mark_t last;
         uint32_t end =
@@ -301,7 +302,7 @@ void stream_answer_pull(turn_t *turn, realm_t *realm, const peer_channel_t *chan
 
 void stream_tick(turn_t *turn, realm_t *realm) {
     parked_expire(turn, realm);
-    uint32_t floor = realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+    uint32_t floor = acked(realm);
     if (realm->phase == LINK_UP && realm->sent > floor && turn->now_us >= realm->resend_us) {
         realm->sent = floor;
         realm->edge = realm->stream.peer;
@@ -310,10 +311,9 @@ void stream_tick(turn_t *turn, realm_t *realm) {
     }
 }
 
-int64_t stream_due_us(const state_t *state, const realm_t *realm) {
-    (void)state;
+int64_t stream_due_us(const realm_t *realm) {
     int64_t due = parked_due_us(realm);
-    uint32_t floor = realm->taken > realm->stream.done ? realm->taken : realm->stream.done;
+    uint32_t floor = acked(realm);
     if (realm->phase == LINK_UP && realm->sent > floor && realm->resend_us < due)
         due = realm->resend_us;
     return due;
