@@ -5,6 +5,7 @@
 #ifndef REALMGATE_APP_ACTOR_H
 #define REALMGATE_APP_ACTOR_H
 
+#include "app/config_reload.h"
 #include "app/engine.h"
 #include "app/exit_code.h"
 #include "app/passwords.h"
@@ -37,6 +38,10 @@ typedef struct actor {
     batch_t sends;           /* for the federation */
     buffer_t frame;          /* scratch for one outgoing frame */
     arena_t arena;           /* scratch for one incoming peer message */
+    reload_t *reload;        /* borrowed; the owner sets it before actor_run */
+    bool reload_asked;       /* SIGHUP came */
+    int64_t alive_ms;        /* how often the service manager wants a word, 0 = never */
+    int64_t alive_due_us;    /* uptime */
     bool front_drained;      /* FRONT_DRAINED came */
     bool federation_stopped; /* FED_STOPPED came */
 } actor_t;
@@ -61,10 +66,13 @@ void actor_stop_federation(actor_t *actor);
 
 /* actor_requests.c: the front end's side. */
 size_t actor_take_requests(actor_t *actor); /* returns the number of events stepped */
-void actor_put_replies(actor_t *actor);
-void actor_refuse_replies(actor_t *actor); /* the commit failed */
-void actor_send_replies(actor_t *actor);   /* one batch to the front end */
+void actor_put_replies(actor_t *actor);     /* and the news between them */
+void actor_refuse_replies(actor_t *actor);  /* the commit failed */
+void actor_send_replies(actor_t *actor);    /* one batch to the front end */
 void actor_tell_front(actor_t *actor, uint32_t kind);
+
+/* actor_reload.c: after SIGHUP; returns the number of events stepped. May block on the disk. */
+size_t actor_take_reload(actor_t *actor);
 
 /* actor_peers.c: the federation's side. */
 size_t actor_take_frames(actor_t *actor);

@@ -14,6 +14,11 @@ exit_code_t command_demo(int argc, char **argv);
 exit_code_t command_key(int argc, char **argv);
 exit_code_t command_user(int argc, char **argv);
 exit_code_t command_realm(int argc, char **argv);
+exit_code_t command_status(int argc, char **argv);
+exit_code_t command_backup(int argc, char **argv);
+exit_code_t command_restore(int argc, char **argv);
+exit_code_t command_export(int argc, char **argv);
+exit_code_t command_import(int argc, char **argv);
 
 /* One word of a command that has words of its own ("user add"). */
 typedef struct subcommand {
@@ -28,10 +33,13 @@ typedef struct subcommand {
 exit_code_t subcommand_dispatch(const char *command, const subcommand_t *rows, size_t count,
                                 int argc, char **argv);
 
-/* Reads the options of a command without words of its own; EXIT_CLEAN and *run = false if only its
- * help was wanted. */
-exit_code_t subcommand_options(command_options_t *options, const subcommand_t *row, int argc,
-                               char **argv, bool *run);
+/* What a command without words of its own does. */
+typedef exit_code_t command_work_fn(const command_options_t *options, problem_t *problem);
+
+/* Reads the options of such a command, which takes exactly `arguments`, and runs it; prints the
+ * help, or what went wrong. */
+exit_code_t subcommand_one(const char *topic, int arguments, int argc, char **argv,
+                           command_work_fn *work);
 
 /* Prints "realmgate <topic>: <text>" and, for EXIT_USAGE, where help is; returns `code`. */
 exit_code_t subcommand_fail(const char *topic, exit_code_t code, const problem_t *problem);

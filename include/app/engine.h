@@ -28,9 +28,11 @@ typedef struct engine {
     int64_t uptime_us; /* of this turn, since the start */
     lookup_t *lookups; /* what the last turn asked to read */
     sweep_t *sweeps;
+    trim_t trim;         /* limit 0 = nothing was asked */
     uint64_t *busy_jobs; /* password jobs that found no room in the last turn */
     size_t lookup_count, sweep_count, busy_count, lookup_room, sweep_room, busy_room;
-    arena_t arena; /* messages read for a sweep or a lookup */
+    front_counters_t front; /* what the front end told of itself last */
+    arena_t arena;          /* messages read for a sweep or a lookup */
 } engine_t;
 
 /* Opens the store in `directory` for options->realm and replays it into a new state.
@@ -42,6 +44,9 @@ void engine_close(engine_t *engine);
 
 /* Pins keys of the configuration and commits them; before EVENT_START. EXIT_USAGE on a conflict. */
 exit_code_t engine_trust(engine_t *engine, const trust_t *trusts, size_t count, problem_t *problem);
+
+/* Why state_trust refused a pin, for people. Static. */
+const char *engine_trust_reason(code_t code);
 
 /* Reads the clocks for this turn. */
 void engine_clock(engine_t *engine);

@@ -19,8 +19,13 @@ typedef struct keys {
  * that is not the secret key's. */
 exit_code_t keys_read(keys_t *keys, const data_dir_t *dir, bool *missing, problem_t *problem);
 
-/* Reads the key pair, or makes one and writes it. Needs the lock; random_start came before. */
+/* Reads the key pair. Where there is none, takes it from the store, if that is a restored backup
+ * which carries it, or else makes one; and writes it. Needs the lock; random_start came before. */
 exit_code_t keys_open(keys_t *keys, const data_dir_t *dir, problem_t *problem);
+
+/* A key pair as its file has it; for the note of a backup. The caller wipes it. */
+#define KEYS_TEXT_BYTES (2 * (7 + KEY_TEXT_BYTES + 1))
+void keys_text(char text[KEYS_TEXT_BYTES + 1], const keys_t *keys);
 
 /* Overwrites the secret in memory. */
 void keys_wipe(keys_t *keys);

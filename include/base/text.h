@@ -25,6 +25,9 @@ bool text_is_utf8(span_t bytes);
 /* True for 1..PASSWORD_BYTES_MAX bytes without space or control characters. */
 bool text_is_password(span_t bytes);
 
+/* Reads "@<ref>": a ref is 1..REF_BYTES_MAX of A-Z a-z 0-9 . _ -. False if it is none. */
+bool text_ref(span_t bytes, span_t *ref);
+
 /* Reads a decimal number without sign, 1..20 digits, at most `max`. */
 bool text_number(span_t bytes, uint64_t max, uint64_t *number);
 

@@ -18,11 +18,13 @@ struct effects {
     password_job_t *passwords;
     lookup_t *lookups;
     sweep_t *sweeps;
+    trim_t trim; /* at most one a turn; limit 0 = none */
+    news_t *news;
     log_line_t *logs;
     size_t record_count, reply_count, send_count, dial_count, password_count, lookup_count,
-        sweep_count, log_count;
+        sweep_count, news_count, log_count;
     size_t record_room, reply_room, send_room, dial_room, password_room, lookup_room, sweep_room,
-        log_room;
+        news_room, log_room;
 };
 
 /* In place. Never fails (aborts without memory). */
@@ -40,6 +42,7 @@ dial_effect_t *effects_dial(effects_t *effects, dial_action_t action);
 password_job_t *effects_password(effects_t *effects, password_job_kind_t kind);
 lookup_t *effects_lookup(effects_t *effects);
 sweep_t *effects_sweep(effects_t *effects);
+news_t *effects_news(effects_t *effects); /* with replies_before set */
 log_line_t *effects_log(effects_t *effects, const char *event, const name_t *name);
 
 /* What is answered instead when the turn's commit fails: STORE, as nothing of the turn happened;

@@ -12,6 +12,7 @@
 #include "types/effect.h"
 #include "types/event.h"
 #include "types/record.h"
+#include "types/settings.h"
 
 #include <stdbool.h>
 
@@ -23,6 +24,7 @@ typedef struct state_options {
     address_t advertise;       /* where peers are told to dial us */
     bool registration_open;    /* REGISTER allowed */
     bool accept_any;           /* trust on first use */
+    realm_limits_t limits;     /* REALM_LIMITS_DEFAULT where nothing is set */
     uint8_t secret[KEY_BYTES]; /* fresh random for this process */
     const char *version;       /* static */
 } state_options_t;
@@ -39,13 +41,15 @@ bool state_load(state_t *state, const record_t *record);
 /* After the last state_load: whether what was loaded fits together. False: a corrupt store. */
 bool state_loaded(const state_t *state);
 
-/* Pins a realm's key before EVENT_START (configuration). Returns CODE_OK, CODE_REALM_KEY if the
- * name has another key or the key another name, CODE_BAD_NAME for our own name. Appends the
+/* Pins a realm's key, at the start or in any turn (configuration). Returns CODE_OK, CODE_REALM_KEY
+ * if the name has another key or the key another name, CODE_BAD_NAME for our own name. Appends the
  * record to effects. */
 code_t state_trust(state_t *state, const name_t *name, const uint8_t key[KEY_BYTES],
                    effects_t *effects);
 
-/* Handles one event. Appends to effects; does not block, never fails. */
+/* Handles one event. Appends to effects; does not block, never fails. After EVENT_START the sweeps
+ * that it asks for, and those that come of them, are answered before the first EVENT_REQUEST: they
+ * give what a crash interrupted its local consequences, which come before those of new requests. */
 void state_step(state_t *state, const event_t *event, effects_t *effects);
 
 /* Ends a batch of steps: appends what the batch owes the store once (stream rows of the links it

@@ -19,6 +19,7 @@
  *   - FED_ALLOW: payload = KEY_BYTES: this key may enter the ROUTER
  *   - FED_DENY: payload = KEY_BYTES: no longer; what it sends over a session it still has is
  *     delivered with its key all the same (the core judges each message)
+ *   - FED_ACCEPT: detail = 1: every key that proves itself may enter; 0: the allowed ones
  *   - FED_STOP: end the thread
  *
  * What the actor does not take makes the federation stop reading from peers, if the actor's socket
@@ -58,6 +59,7 @@ enum {
     FED_SEND,
     FED_ALLOW,
     FED_DENY,
+    FED_ACCEPT,
     FED_STOP
 };
 

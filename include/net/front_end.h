@@ -8,12 +8,16 @@
  *     FRONT_REQUEST  subject = connection, detail = slot; payload = request_t, then the line's
  * bytes FRONT_CLOSED   subject = connection (only if the actor has seen a request of it)
  *     FRONT_DRAINED  after FRONT_DRAIN: every request is answered and written, sockets are closed
+ *     FRONT_COUNTERS in front of the requests of a batch, if they have changed; payload =
+ *                    front_counters_t
  *   from the actor (PULL binds options.from_actor):
- *     FRONT_REPLY    subject = connection, detail = slot (FRONT_CLOSE_BIT set: close behind it);
- *                    payload = the frame's bytes
- *     FRONT_EVENT    subject = connection; payload = a frame between replies, never inside one
+ *     FRONT_REPLY    subject = connection, detail = slot and the bits FRONT_CLOSE_BIT (close behind
+ *                    it), FRONT_USER_BIT, FRONT_NOBODY_BIT; payload = the frame's bytes
+ *     FRONT_NEWS     a message that connections listen for; payload = front_news_t, the
+ *                    connections' handles, the mailbox's name, the event's frame
  *     FRONT_DRAIN    stop accepting and reading, answer what was read, then FRONT_DRAINED
  *     FRONT_STOP     end the thread at once
+ *     FRONT_LIMITS   payload = front_limits_t: these hold from now on
  *
  * Each request of a connection gets the next slot, 0, 1, 2, ... (wrapping); replies may come in any
  * order and are sent in the order of the slots. A connection handle is never used twice: index in
@@ -21,12 +25,27 @@
  *
  * Rules kept here: framing and TOO_LONG, half-close (answer everything, then close), TCP_NODELAY,
  * listen backlog LISTEN_BACKLOG, BUSY and close for connections over the limit (descriptors or
- * CONNECTIONS_MAX), a connection with CONNECTION_REQUESTS_MAX unanswered requests or
+ * connections_max), a connection with CONNECTION_REQUESTS_MAX unanswered requests or
  * CONNECTION_OUTPUT_MAX unsent bytes is not read until they shrink, one that takes nothing for
  * CONNECTION_STALL_MS while output waits is cut. An idle connection owns no buffers.
+ *
+ * Held to front_limits_t, except for the admin socket: connections over the limit of an address, or
+ * that come too fast, get BUSY and are closed; so do, without being closed, requests that come too
+ * fast. A connection that is no user's for login_timeout_ms is told AUTH_REQUIRED and closed; if it
+ * waits for an answer then, it has that time once more. An address is an IPv4 address or the first
+ * 64 bits of an IPv6 one.
+ *
+ * Events stand between replies, never inside one, and are never waited for: a connection with more
+ * than EVENT_BACKLOG_MAX unsent bytes does not get an event, but one frame that says from which seq
+ * on it missed that mailbox, and none of that mailbox until this frame was handed to the kernel. A
+ * connection that lags in more than LAGGED_MAILBOXES_MAX mailboxes is cut. Whoever has ended its
+ * side gets no more events.
  */
 #ifndef REALMGATE_NET_FRONT_END_H
 #define REALMGATE_NET_FRONT_END_H
+
+#include "types/name.h"
+#include "types/settings.h"
 
 #include <stdint.h>
 
@@ -34,12 +53,25 @@ enum {
     FRONT_REQUEST = 1,
     FRONT_CLOSED,
     FRONT_DRAINED,
+    FRONT_COUNTERS,
     FRONT_REPLY = 16,
-    FRONT_EVENT,
+    FRONT_NEWS,
     FRONT_DRAIN,
-    FRONT_STOP
+    FRONT_STOP,
+    FRONT_LIMITS
 };
-#define FRONT_CLOSE_BIT (1ULL << 32)
+#define FRONT_CLOSE_BIT  (1ULL << 32)
+#define FRONT_USER_BIT   (1ULL << 33) /* the connection is a user's from now on */
+#define FRONT_NOBODY_BIT (1ULL << 34) /* it no longer is */
+
+/* The head of FRONT_NEWS. The parts follow without padding; the frame is the rest. */
+typedef struct front_news {
+    mailbox_t mailbox;
+    uint32_t seq;
+    uint32_t connection_count; /* 0: the connections of the FRONT_NEWS before, in the same batch */
+    uint32_t name_bytes;       /* the request that reads the mailbox, for the notice of a lag */
+    uint32_t reserved;         /* 0 */
+} front_news_t;
 
 typedef struct front_end front_end_t;
 
@@ -49,6 +81,7 @@ typedef struct front_end_options {
     const char *admin_path; /* the admin socket's path, NULL for none; an old file is replaced */
     const char *to_actor;   /* inproc endpoint that the actor has bound */
     const char *from_actor; /* inproc endpoint that the front end binds */
+    const front_limits_t *limits; /* copied; NULL = FRONT_LIMITS_DEFAULT */
 } front_end_options_t;
 
 /* Binds the sockets and starts the thread. Returns NULL and a sentence in *reason (static or valid

@@ -25,4 +25,10 @@
  * with a store that the caller closes, or an error and NULL. */
 store_error_t store_lmdb_open(store_t **store, const char *directory, const name_t *realm);
 
+/* Opens an existing store for reading only, also while a realm has it open: load, page, lookup,
+ * backup and dump each see it as of one moment and hold up nobody; commit gives STORE_IO. Fills in
+ * the name of the realm that it belongs to. STORE_CORRUPT also if there is no store in the
+ * directory. */
+store_error_t store_lmdb_open_reader(store_t **store, const char *directory, name_t *realm);
+
 #endif

@@ -36,7 +36,11 @@ typedef struct store_ops {
                           void *context, bool *more);
     store_error_t (*lookup)(store_t *store, uint64_t position, store_page_fn *visit, void *context,
                             code_t *verdict);
-    store_error_t (*backup)(store_t *store, const char *file);
+    store_error_t (*oldest)(store_t *store, uint64_t after, message_age_t *rows, uint32_t limit,
+                            uint32_t *count, bool *end);
+    store_error_t (*backup)(store_t *store, const char *file, span_t note);
+    store_error_t (*note)(store_t *store, char *note, size_t *length);
+    store_error_t (*dump)(store_t *store, store_visit_fn *visit, void *context);
 } store_ops_t;
 
 struct store {
@@ -47,8 +51,8 @@ struct store {
 void store_close(store_t **store);
 
 /* Visits everything in the order that state_load wants: users, tokens, groups, members, realms,
- * streams, rejections; heads; the checkpoint; then the messages after the checkpoint ascending,
- * with all their fields. */
+ * streams, rejections, refs; heads; the checkpoint; the cut; then the messages after the checkpoint
+ * ascending, with all their fields. */
 store_error_t store_load(store_t *store, store_visit_fn *visit, void *context);
 
 /* Commits all records as one transaction and syncs it to the disk before it returns STORE_OK.
@@ -57,8 +61,9 @@ store_error_t store_commit(store_t *store, const record_t *records, size_t count
 
 /* Visits a page, oldest first. The walk starts at query->newest_position. *more: with oldest_first,
  * newer ones remain below `before` and the head; else, older ones remain above `after`. Messages
- * that retention took are skipped. STORE_CORRUPT if a message on the way is not of the mailbox or
- * has not the seq that it should have; it does not matter where their jumps lead. */
+ * that retention took are skipped: the page is what it would be if the mailbox began behind them.
+ * STORE_CORRUPT if a message on the way is missing behind the cut, is not of the mailbox or has not
+ * the seq that it should have; it does not matter where their jumps lead. */
 store_error_t store_page(store_t *store, const page_query_t *query, store_page_fn *visit,
                          void *context, bool *more);
 
@@ -67,8 +72,21 @@ store_error_t store_page(store_t *store, const page_query_t *query, store_page_f
 store_error_t store_lookup(store_t *store, uint64_t position, store_page_fn *visit, void *context,
                            code_t *verdict);
 
-/* Writes a consistent copy to a new file; STORE_IO if the file exists. */
-store_error_t store_backup(store_t *store, const char *file);
+/* Reads the first `limit` messages behind a position, without their texts, into *rows by ascending
+ * position. *end: none stands behind them. */
+store_error_t store_oldest(store_t *store, uint64_t after, message_age_t *rows, uint32_t limit,
+                           uint32_t *count, bool *end);
+
+/* Writes a consistent copy to a new file; STORE_IO if the file exists. The copy carries the note
+ * along, at most STORE_NOTE_BYTES_MAX bytes that mean nothing to the store. */
+store_error_t store_backup(store_t *store, const char *file, span_t note);
+
+/* Reads the note that this store was given when it was written as a backup. *length = 0: none. */
+store_error_t store_note(store_t *store, char note[STORE_NOTE_BYTES_MAX], size_t *length);
+
+/* Visits users, tokens, groups, members, realms, streams and rejections as store_load does, then
+ * every message of the log, oldest first, with all its fields: all as of one moment. */
+store_error_t store_dump(store_t *store, store_visit_fn *visit, void *context);
 
 /* For people and the log: "no space left on the store's disk". Never NULL. */
 const char *store_error_text(store_error_t error);

@@ -19,6 +19,7 @@ typedef enum password_job_kind {
 typedef struct password_job {
     uint64_t job;
     password_job_kind_t kind;
+    uint64_t source; /* jobs of different sources take turns */
     span_t password;
     password_hash_t expected; /* VERIFY */
     name_t name;              /* KEY */
@@ -59,12 +60,31 @@ typedef struct sweep {
     page_query_t query;
 } sweep_t;
 
+/* Read what stands in the log behind a position, oldest first and without texts; answered by
+ * EVENT_TRIM. */
+typedef struct trim {
+    uint64_t after;
+    uint32_t limit;
+} trim_t;
+
 typedef struct log_line {
     const char *event;  /* static */
     name_t name;        /* whom it is about */
     const char *reason; /* static, or NULL */
     bool warning;
 } log_line_t;
+
+/* A message that somebody listens for: an event for each of `connections`. Let out only after the
+ * commit, and behind the first `replies_before` of the turn's replies, so that no event comes in
+ * front of the reply to LISTEN nor behind the one to UNLISTEN. */
+typedef struct news {
+    message_t message;
+    span_t mailbox; /* the request that reads it: "INBOX", "INBOXGROUPREALM b tim" */
+    size_t replies_before;
+    uint32_t connection_count;   /* at least 1 */
+    const uint64_t *connections; /* of the news before it, where they are the same pointer */
+    uint64_t roster;             /* for the core alone */
+} news_t;
 
 typedef struct effects effects_t; /* core/effects.h */
 

@@ -9,6 +9,7 @@
 #include "types/peer_message.h"
 #include "types/reply.h"
 #include "types/request.h"
+#include "types/settings.h"
 
 typedef enum event_kind {
     EVENT_START = 1,    /* after the last state_load: the realm begins to serve */
@@ -21,6 +22,8 @@ typedef enum event_kind {
     EVENT_DIAL_LOST,    /* our dial failed or broke; the dial id is dead */
     EVENT_LOOKED_UP,    /* answer to an EFFECT lookup */
     EVENT_SWEPT,        /* answer to an EFFECT sweep: a run of outbox records */
+    EVENT_TRIM,         /* answer to an EFFECT trim: what stands in the log behind a position */
+    EVENT_SETTINGS,     /* the operator's settings were read anew and are these */
     EVENT_TICK,         /* time has passed; nothing else */
 } event_kind_t;
 
@@ -72,6 +75,16 @@ typedef struct event {
             uint32_t count;            /* fewer than asked: those are gone (retention) */
             const message_t *messages; /* ascending seq */
         } sweep;
+        struct {
+            uint32_t count;
+            const message_age_t *rows; /* ascending position */
+            bool end;                  /* nothing stands behind them */
+        } trim;
+        struct {
+            const realm_limits_t *limits;
+            bool registration_open;
+            bool accept_any;
+        } settings;
     };
 } event_t;
 

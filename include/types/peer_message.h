@@ -55,6 +55,8 @@ typedef struct peer_rejection {
 typedef struct peer_standing {
     uint8_t mark_count;
     stream_mark_t marks[STREAM_MARKS_MAX];
+    uint16_t older_count;       /* in ACKREALM and WELCOME only, else 0 */
+    const stream_mark_t *older; /* borrowed; those behind `marks`, newest first */
     uint16_t rejection_count;
     const peer_rejection_t *rejections; /* borrowed */
 } peer_standing_t;
@@ -77,7 +79,8 @@ typedef struct peer_message {
         } welcome;
         struct {
             stream_mark_t base;  /* taken only on top of exactly this mark of the receiver */
-            stream_mark_t first; /* epoch and seq of the first record */
+            stream_mark_t first; /* epoch and seq of the first record; what lies between `base` and
+                                    it is stepped over */
             uint32_t done;       /* sender has settled all up to this seq: forget verdicts */
             bool pulled;         /* answer to a pull (correlation is the pull's) */
             bool more;           /* pulled: more is pending behind these */

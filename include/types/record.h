@@ -23,6 +23,15 @@ typedef enum record_kind {
     RECORD_MESSAGE,
     RECORD_HEAD,
     RECORD_CHECKPOINT,
+    RECORD_MESSAGES_GONE,
+    RECORD_CUT,
+    RECORD_REF,
+    RECORD_REF_GONE,
+    RECORD_FLOOR,
+    RECORD_SEGMENT,
+    RECORD_SEGMENT_GONE,
+    RECORD_MARK,
+    RECORD_MARK_GONE,
     RECORD_KIND_COUNT
 } record_kind_t;
 
@@ -90,15 +99,25 @@ typedef struct stream_record {
     uint32_t realm;
     uint32_t done;      /* outgoing: the peer has taken or refused all up to this seq, or they
                            expired; goes back when the peer was restored from a backup */
-    uint32_t judged;    /* outgoing: the highest `done` ever: no verdict is told twice */
+    uint32_t judged;    /* outgoing: all up to this seq have had their verdict, and none is told
+                           twice; above `done` after that went back: what is only sent again */
     uint32_t settled;   /* outgoing: all up to this seq have their local consequences */
     stream_mark_t peer; /* outgoing: the mark that the peer last told us */
-    uint64_t bytes;     /* outgoing: body bytes of (done, head], for the limit */
+    uint64_t bytes;     /* outgoing: body bytes of (judged, head], for the limit */
     uint8_t segment_count;
     uint8_t mark_count;
+    /* The newest few; those before them have rows of their own. */
     stream_mark_t segments[STREAM_SEGMENTS_MAX]; /* outgoing: epoch and first seq, oldest first */
     stream_mark_t marks[STREAM_MARKS_MAX]; /* incoming: newest first; [0] is the mark itself */
 } stream_record_t;
+
+/* What has no more room in the stream row: an older segment of ours (SEGMENT) or an older mark of
+ * the peer's stream (MARK). Numbers ascend with time, without holes. */
+typedef struct mark_record {
+    uint32_t realm;
+    uint32_t number;
+    stream_mark_t mark;
+} mark_record_t;
 
 /* Incoming: the peer's record `seq` was refused; kept until the peer knows. */
 typedef struct rejection_record {
@@ -131,6 +150,41 @@ typedef struct checkpoint_record {
     uint64_t position;
 } checkpoint_record_t;
 
+/* What came of a request with a ref. Numbers ascend with time; a number is given once while its row
+ * is there. */
+#define REF_REALM_BYTES 15
+typedef struct ref_record {
+    uint64_t number;
+    uint8_t digest[REF_DIGEST_BYTES]; /* of the user and the ref */
+    uint32_t user;                    /* 0 = the admin socket */
+    int64_t time_ms;                  /* when it was asked first */
+    uint8_t success;                  /* a success_t of the core: what an OK says */
+    code_t code;
+    delivery_t delivery;
+    uint64_t message; /* number of the message that it sent, 0 = none */
+    span_t realms;    /* SENDGROUPREALM *: REF_REALM_BYTES for each realm, see core/ref.c */
+} ref_record_t;
+
+/* Retention: every message with first <= position <= last that is still there goes, and its verdict
+ * with it. */
+typedef struct messages_gone_record {
+    uint64_t first, last;
+} messages_gone_record_t;
+
+/* Up to this position messages may be missing; behind it a missing one means a corrupt store. Never
+ * goes back, never beyond the checkpoint. */
+typedef struct cut_record {
+    uint64_t position;
+} cut_record_t;
+
+/* Positions below this one are never given again: an earlier life of the store, which went on
+ * behind the backup that this one was restored from, may have given them. */
+typedef struct floor_record {
+    uint64_t position;
+    uint64_t skipped; /* how many positions were never given, for the count of messages */
+    bool copied;      /* only when loaded: a backup that was not started since it was made */
+} floor_record_t;
+
 typedef struct record {
     record_kind_t kind;
     union {
@@ -145,6 +199,11 @@ typedef struct record {
         message_t message;
         head_record_t head;
         checkpoint_record_t checkpoint;
+        messages_gone_record_t messages_gone;
+        cut_record_t cut;
+        floor_record_t floor;
+        mark_record_t mark; /* SEGMENT, MARK; gone: realm and number */
+        ref_record_t ref;   /* REF_GONE uses only the number */
     };
 } record_t;
 

@@ -6,6 +6,7 @@
 #define REALMGATE_TYPES_REPLY_H
 
 #include "types/code.h"
+#include "types/counters.h"
 #include "types/message.h"
 #include "types/record.h"
 
@@ -27,9 +28,11 @@ typedef enum reply_kind {
     REPLY_HELP,          /* data = [help_line_t] */
     REPLY_MESSAGE_STATE, /* CHECKMESSAGE */
     REPLY_SERVER,        /* CHECKSERVER */
+    REPLY_BROADCAST,     /* data = text; realms = [broadcast_status_t] */
 } reply_kind_t;
 
-typedef enum delivery { DELIVERY_NONE = 0, DELIVERY_DELIVERED, DELIVERY_QUEUED } delivery_t;
+/* What an answer makes of its connection: the front end closes those that stay nobody's. */
+typedef enum binding { BINDING_SAME = 0, BINDING_USER, BINDING_NOBODY } binding_t;
 
 typedef struct realm_status {
     name_t name;
@@ -42,6 +45,15 @@ typedef struct realm_status {
     page_query_t oldest; /* limit 1: the oldest queued message; app turns it into oldest_s */
     const char *error;   /* why it is down, NULL if it is up */
 } realm_status_t;
+
+/* What came of a broadcast at one realm: a number and a delivery, or a code. */
+typedef struct broadcast_status {
+    uint32_t id; /* of the realm's row; not shown */
+    name_t realm;
+    uint64_t number; /* of our record for that realm, 0 = none was made */
+    delivery_t delivery;
+    code_t code; /* CODE_OK, or why that realm did not get it */
+} broadcast_status_t;
 
 typedef struct user_status {
     name_t name;
@@ -71,17 +83,24 @@ typedef struct server_status {
     name_t realm;
     int64_t uptime_ms;
     uint64_t users, groups, links, sessions, mailboxes, messages, queued, requests;
-    uint64_t peer_messages, peer_errors; /* peer_errors: refused or unreadable */
+    uint64_t peer_messages, peer_errors;   /* peer_errors: refused or unreadable */
+    double requests_per_s, messages_per_s; /* over the last minute */
+    int64_t retention_ms;                  /* 0 = messages stay forever */
+    uint64_t forgotten;                    /* messages that retention took since the start */
+    limit_status_t limits[LIMIT_COUNT];
+    front_counters_t front; /* zero from the core, see types/counters.h */
 } server_status_t;
 
 typedef struct reply {
     ticket_t ticket;
     reply_kind_t kind;
     bool close; /* the front end closes the connection behind this reply (QUIT) */
+    binding_t binding;
     /* The id of an outbox record of an earlier turn that this answers, 0 = none: see reply_refused.
      */
     uint64_t queued;
     const char *queued_text; /* what an OK to it says; static */
+    span_t ref;              /* length 0 = the request had none */
     union {
         struct {
             span_t text;
@@ -121,6 +140,12 @@ typedef struct reply {
             const char *reason; /* NULL = null */
         } state;
         server_status_t server;
+        struct {
+            const char *text; /* static */
+            uint32_t count;
+            const broadcast_status_t *rows;
+            bool unsure; /* the commit of their verdicts failed: what was taken is "queued" */
+        } broadcast;
     };
 } reply_t;
 

@@ -14,6 +14,7 @@ typedef struct request {
     uint16_t line_bytes;
     uint8_t token_count; /* REQUEST_TOKENS_MAX + 1 if there are more than fit */
     bool admin;          /* came through the admin socket: operator without AUTH */
+    uint64_t source;     /* stands for the client's address; 0 = none that is counted */
     uint16_t token_offset[REQUEST_TOKENS_MAX];
     uint16_t token_bytes[REQUEST_TOKENS_MAX];
 } request_t;

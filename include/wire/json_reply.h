@@ -22,6 +22,13 @@ bool json_reply_ok(const json_reply_t *reply);
  * Valid as long as the reply. */
 const char *json_reply_text(const json_reply_t *reply, const char *key);
 
+/* Called for each value in "data" that is no object itself; `path` is "limits.users.refused". */
+typedef void json_reply_visit_fn(void *context, const char *path, const char *text);
+
+/* Visits the members of "data", if it is an object, in their order, those of objects in it as well;
+ * text as json_reply_field gives it. */
+void json_reply_members(const json_reply_t *reply, json_reply_visit_fn *visit, void *context);
+
 /* How many elements "data" has if it is a list, else 0. */
 size_t json_reply_rows(const json_reply_t *reply);
 

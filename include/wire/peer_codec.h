@@ -7,17 +7,23 @@
  *     mark     = epoch:u64 seq:u32
  *     standing = count:u8 mark* count:u16 rejection*
  *     rejection = seq:u32 code:u16
+ *     older    = count:u16 mark*
  *     record   = kind:u8 number:u64 time:i64 string(from) string(to) string(body)
  *
  *     kind                    body
- *     ACKREALM                string(realm) string(from) address address standing
- *     WELCOME                 refusal:u8 string(from) standing
+ *     ACKREALM                string(realm) string(from) address address standing older
+ *     WELCOME                 refusal:u8 string(from) standing older
  *     RECORDS                 mark(base) mark(first) done:u32 flags:u8 count:u16 record*
  *     ACK                     standing
  *     REMOTEINBOXREALM        string(user) string(realm) standing
  *     REMOTEINBOXGROUPREALM   string(group) string(realm) standing
  *     PING, PONG              stamp:u64 done:u32 pending:u32 standing
  *     ERROR                   refusal:u8
+ *
+ * RECORDS moves a mark that is `base` to (epoch of `first`, seq of `first` - 1 + count): seqs
+ * between `base` and `first` are not sent, because they are gone or must not arrive; without
+ * records the frame only steps over them, and it does nothing where `first` does not lie above the
+ * mark.
  *
  * The flags of RECORDS: 1 = pulled, 2 = more. The name of WELCOME may be empty, the host of an
  * address too.

@@ -19,6 +19,6 @@ void reply_write_error(buffer_t *out, code_t code);
 /* A page is written in pieces: begin, each message oldest first, end. */
 void reply_page_begin(buffer_t *out);
 void reply_page_message(buffer_t *out, const message_t *message, const name_t *realm, bool first);
-void reply_page_end(buffer_t *out, bool more, bool stale);
+void reply_page_end(buffer_t *out, bool more, bool stale, span_t ref);
 
 #endif

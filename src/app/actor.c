@@ -4,6 +4,7 @@
  */
 #include "app/actor.h"
 
+#include "app/notify.h"
 #include "base/assert.h"
 #include "net/federation.h"
 #include "net/front_end.h"
@@ -42,7 +43,7 @@ static void *socket_connect(void *context, const char *endpoint) {
 }
 
 bool actor_init(actor_t *actor, void *context, int signals) {
-    *actor = (actor_t){.phase = ACTOR_SERVING, .signals = signals};
+    *actor = (actor_t){.phase = ACTOR_SERVING, .signals = signals, .alive_ms = notify_alive_ms()};
     /* Clients are bounded by CONNECTION_REQUESTS_MAX, peers only by this mark. */
     actor->from_front = socket_bind(context, ACTOR_FROM_FRONT, 0);
     actor->from_federation = socket_bind(context, ACTOR_FROM_FEDERATION, FEDERATION_BATCHES_MAX);
@@ -148,6 +149,7 @@ static void turn(actor_t *actor) {
         stepped += actor_take_requests(actor);
         stepped += actor_take_frames(actor);
         stepped += take_passwords(actor);
+        stepped += actor_take_reload(actor);
         stepped += engine_tick(actor->engine) ? 1 : 0;
     }
     if (stepped > 0) {
@@ -186,6 +188,9 @@ static long wait_ms(const actor_t *actor) {
     if (actor->phase != ACTOR_SERVING && until_ms(actor, actor->deadline_us) < wait) {
         wait = until_ms(actor, actor->deadline_us);
     }
+    if (actor->alive_ms > 0 && until_ms(actor, actor->alive_due_us) < wait) {
+        wait = until_ms(actor, actor->alive_due_us);
+    }
     return (long)wait;
 }
 
@@ -202,6 +207,14 @@ static void wait_for_input(actor_t *actor, long timeout_ms) {
     ASSERT(ready >= 0 || errno == EINTR);
 }
 
+/* A turn that never ends says nothing here, and the service manager sees it. */
+static void say_alive(actor_t *actor) {
+    if (actor->alive_ms > 0 && actor->engine->uptime_us >= actor->alive_due_us) {
+        actor->alive_due_us = actor->engine->uptime_us + actor->alive_ms * 1000;
+        notify_alive();
+    }
+}
+
 /* The second request to stop does not wait: what was acknowledged is on the disk already. */
 static void stop_asked(actor_t *actor) {
     actor->stop_count++;
@@ -210,6 +223,7 @@ static void stop_asked(actor_t *actor) {
         _exit(EXIT_CLEAN);
     }
     log_event(LEVEL_INFO, "stopping", NULL);
+    notify_stopping();
     drain(actor);
 }
 
@@ -217,8 +231,7 @@ static void take_signals(actor_t *actor) {
     struct signalfd_siginfo signal;
     while (read(actor->signals, &signal, sizeof signal) == sizeof signal) {
         if (signal.ssi_signo == SIGHUP) {
-            log_event(LEVEL_INFO, "reload", "reason", "no configuration file: nothing to reload",
-                      NULL);
+            actor->reload_asked = true;
         } else {
             stop_asked(actor);
         }
@@ -265,6 +278,7 @@ exit_code_t actor_run(actor_t *actor) {
     while (running) {
         wait_for_input(actor, wait_ms(actor));
         engine_clock(actor->engine);
+        say_alive(actor);
         take_signals(actor);
         if (actor->phase == ACTOR_FAILED) {
             turn_failed(actor);

@@ -5,7 +5,9 @@
 #include "app/actor.h"
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "net/front_end.h"
+#include "wire/event.h"
 #include "wire/reply.h"
 
 #include <string.h>
@@ -15,25 +17,33 @@ static ticket_t entry_ticket(const batch_entry_t *entry) {
 }
 
 /* Appends what stands in actor->frame as the reply to a ticket. */
-static void reply_append(actor_t *actor, ticket_t ticket, bool close) {
-    uint64_t detail = ticket.slot | (close ? FRONT_CLOSE_BIT : 0);
-    void *payload =
-        batch_append(&actor->replies, FRONT_REPLY, ticket.connection, detail, actor->frame.length);
+static void reply_append(actor_t *actor, ticket_t ticket, uint64_t flags) {
+    void *payload = batch_append(&actor->replies, FRONT_REPLY, ticket.connection,
+                                 ticket.slot | flags, actor->frame.length);
     memcpy(payload, actor->frame.bytes, actor->frame.length);
 }
 
-static void reply_refuse(actor_t *actor, ticket_t ticket, bool close) {
+/* The ref of a request that will not be stepped. */
+static span_t request_ref(const request_t *request, const char *line) {
+    span_t ref;
+    span_t first = {line + request->token_offset[0], request->token_bytes[0]};
+    return request->token_count > 0 && text_ref(first, &ref) ? ref : (span_t){0};
+}
+
+static void reply_refuse(actor_t *actor, ticket_t ticket, span_t ref) {
+    reply_t refused = {.kind = REPLY_ERROR, .ref = ref};
+    refused.error.code = CODE_STORE;
     buffer_reset(&actor->frame);
-    reply_write_error(&actor->frame, CODE_STORE);
-    reply_append(actor, ticket, close);
+    reply_write(&actor->frame, &refused, &actor->engine->realm, NULL);
+    reply_append(actor, ticket, 0);
 }
 
 static void take_request(actor_t *actor, const batch_entry_t *entry) {
+    const request_t *request = batch_payload(entry);
     if (actor->phase == ACTOR_FAILED) {
-        reply_refuse(actor, entry_ticket(entry), false);
+        reply_refuse(actor, entry_ticket(entry), request_ref(request, (const char *)(request + 1)));
         return;
     }
-    const request_t *request = batch_payload(entry);
     event_t event = {.kind = EVENT_REQUEST};
     ASSERT(entry->payload_bytes == sizeof *request + request->line_bytes);
     event.request.ticket = entry_ticket(entry);
@@ -58,6 +68,10 @@ static void take_entry(actor_t *actor, const batch_entry_t *entry) {
     case FRONT_CLOSED:
         take_closed(actor, entry);
         break;
+    case FRONT_COUNTERS:
+        ASSERT(entry->payload_bytes == sizeof actor->engine->front);
+        memcpy(&actor->engine->front, batch_payload(entry), sizeof actor->engine->front);
+        break;
     case FRONT_DRAINED:
         actor->front_drained = true;
         break;
@@ -71,17 +85,54 @@ size_t actor_take_requests(actor_t *actor) {
     return actor_batch_receive(actor, actor->from_front, take_entry);
 }
 
+static uint64_t reply_flags(const reply_t *reply) {
+    static const uint64_t bindings[] = {
+        [BINDING_SAME] = 0, [BINDING_USER] = FRONT_USER_BIT, [BINDING_NOBODY] = FRONT_NOBODY_BIT};
+    return bindings[reply->binding] | (reply->close ? FRONT_CLOSE_BIT : 0);
+}
+
 static void reply_put(actor_t *actor, const reply_t *reply) {
     buffer_reset(&actor->frame);
     engine_reply(actor->engine, reply, &actor->frame);
-    reply_append(actor, reply->ticket, reply->close);
+    reply_append(actor, reply->ticket, reply_flags(reply));
+}
+
+/* `before` are the news in front of it in the same batch, NULL if there are none: most often it
+ * goes to the same connections. */
+static void news_put(actor_t *actor, const news_t *news, const news_t *before) {
+    bool same = before != NULL && before->connections == news->connections;
+    size_t handles_bytes = same ? 0 : news->connection_count * sizeof *news->connections;
+    front_news_t head = {.mailbox = news->message.mailbox,
+                         .seq = news->message.seq,
+                         .connection_count = same ? 0 : news->connection_count,
+                         .name_bytes = (uint32_t)news->mailbox.length};
+    buffer_reset(&actor->frame);
+    buffer_append(&actor->frame, &head, sizeof head);
+    buffer_append(&actor->frame, news->connections, handles_bytes);
+    buffer_append(&actor->frame, news->mailbox.bytes, news->mailbox.length);
+    event_write_message(&actor->frame, news->mailbox, &news->message, &actor->engine->realm);
+    void *payload = batch_append(&actor->replies, FRONT_NEWS, 0, 0, actor->frame.length);
+    memcpy(payload, actor->frame.bytes, actor->frame.length);
+}
+
+/* Puts the news from the index `next` on that stand before that reply; returns the next index. */
+static size_t news_put_before(actor_t *actor, size_t next, size_t reply) {
+    const effects_t *effects = &actor->engine->effects;
+    for (; next < effects->news_count && effects->news[next].replies_before <= reply; next++) {
+        const news_t *news = &effects->news[next];
+        news_put(actor, news, next > 0 ? news - 1 : NULL);
+    }
+    return next;
 }
 
 void actor_put_replies(actor_t *actor) {
     const effects_t *effects = &actor->engine->effects;
+    size_t news = 0;
     for (size_t i = 0; i < effects->reply_count; i++) {
+        news = news_put_before(actor, news, i);
         reply_put(actor, &effects->replies[i]);
     }
+    (void)news_put_before(actor, news, effects->reply_count);
 }
 
 void actor_refuse_replies(actor_t *actor) {

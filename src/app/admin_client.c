@@ -1,10 +1,12 @@
 /*
- * An administrator's request by whichever way is open. Must never work on a store that a running
+ * An administrator's requests by whichever way is open. Must never work on a store that a running
  * realm owns: the lock decides.
  */
 #include "app/admin_client.h"
 
+#include "app/data_dir.h"
 #include "app/offline.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "net/client.h"
@@ -21,6 +23,13 @@ enum { ANSWER_MS = HANDSHAKE_MS + 10000 };
 /* A realm that is starting or stopping holds the lock and has no admin socket: wait for either. */
 enum { LOCK_TRIES = 50, LOCK_PAUSE_MS = 100 };
 
+/* Open is the one or the other. */
+struct admin_session {
+    client_t *client;
+    data_dir_t dir; /* with its lock, while `offline` works in it */
+    offline_t *offline;
+};
+
 static exit_code_t read_answer(const buffer_t *frame, json_reply_t **answer, problem_t *problem) {
     *answer = json_reply_parse((span_t){frame->bytes, frame->length});
     if (*answer == NULL) {
@@ -30,23 +39,8 @@ static exit_code_t read_answer(const buffer_t *frame, json_reply_t **answer, pro
     return EXIT_CLEAN;
 }
 
-/* One request over an open connection. */
-static exit_code_t converse(client_t *client, const char *line, json_reply_t **answer,
-                            problem_t *problem) {
-    buffer_t frame;
-    buffer_init(&frame);
-    exit_code_t code = EXIT_RUNTIME;
-    if (client_send(client, line) && client_receive(client, &frame, ANSWER_MS)) {
-        code = read_answer(&frame, answer, problem);
-    } else {
-        problem_set(problem, "the realm did not answer");
-    }
-    buffer_deinit(&frame);
-    return code;
-}
-
 /* Returns NULL if no realm listens at the admin socket. */
-static client_t *admin_open(const char *data, problem_t *problem) {
+static client_t *client_open(const char *data, problem_t *problem) {
     char path[PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/admin.sock", data);
     client_t *client = client_new(path);
@@ -56,42 +50,16 @@ static client_t *admin_open(const char *data, problem_t *problem) {
     return client;
 }
 
-exit_code_t admin_ask(const char *data, const char *line, json_reply_t **answer,
-                      problem_t *problem) {
-    *answer = NULL;
-    client_t *client = admin_open(data, problem);
-    if (client == NULL) {
-        return EXIT_RUNTIME;
-    }
-    exit_code_t code = converse(client, line, answer, problem);
-    client_destroy(&client);
-    return code;
-}
-
-static exit_code_t ask_store(const data_dir_t *dir, const command_options_t *options,
-                             const char *line, json_reply_t **answer, problem_t *problem) {
-    buffer_t frame;
-    buffer_init(&frame);
-    exit_code_t code = offline_request(dir, &options->name, line, &frame, problem);
-    if (code == EXIT_CLEAN) {
-        code = read_answer(&frame, answer, problem);
-    }
-    buffer_deinit(&frame);
-    return code;
-}
-
 /* The directory is open. Tries the socket, then the lock, until one of them works. */
-static exit_code_t ask_either(data_dir_t *dir, const command_options_t *options, const char *line,
-                              json_reply_t **answer, problem_t *problem) {
+static exit_code_t open_either(admin_session_t *session, const command_options_t *options,
+                               problem_t *problem) {
     lock_result_t lock = LOCK_HELD;
     for (int i = 0; i < LOCK_TRIES && lock == LOCK_HELD; i++) {
-        client_t *client = admin_open(options->data, problem);
-        if (client != NULL) {
-            exit_code_t code = converse(client, line, answer, problem);
-            client_destroy(&client);
-            return code;
+        session->client = client_open(options->data, problem);
+        if (session->client != NULL) {
+            return EXIT_CLEAN;
         }
-        lock = data_dir_lock(dir, problem);
+        lock = data_dir_lock(&session->dir, problem);
         if (lock == LOCK_HELD) {
             const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
             (void)nanosleep(&pause, NULL);
@@ -100,25 +68,80 @@ static exit_code_t ask_either(data_dir_t *dir, const command_options_t *options,
     if (lock != LOCK_TAKEN) {
         return EXIT_RUNTIME;
     }
-    return ask_store(dir, options, line, answer, problem);
+    return offline_open(&session->offline, &session->dir, &options->name, problem);
 }
 
-exit_code_t admin_request(const command_options_t *options, admin_way_t way, const char *line,
-                          json_reply_t **answer, problem_t *problem) {
-    *answer = NULL;
+static exit_code_t open_way(admin_session_t *session, const command_options_t *options,
+                            admin_way_t way, problem_t *problem) {
     if (way == ADMIN_RUNNING) {
-        return admin_ask(options->data, line, answer, problem);
+        session->client = client_open(options->data, problem);
+        return session->client != NULL ? EXIT_CLEAN : EXIT_RUNTIME;
     }
-    data_dir_t dir;
     log_start(LEVEL_WARN, false, options->name.text);
     random_start();
     /* Only a realm whose name is given may come into being here: a wrong --data must not leave a
      * new directory behind. */
-    exit_code_t code = data_dir_open(&dir, options->data, options->name.length > 0, problem);
-    if (code == EXIT_CLEAN) {
-        code = ask_either(&dir, options, line, answer, problem);
+    exit_code_t code =
+        data_dir_open(&session->dir, options->data, options->name.length > 0, problem);
+    return code == EXIT_CLEAN ? open_either(session, options, problem) : code;
+}
+
+exit_code_t admin_open(admin_session_t **opened, const command_options_t *options, admin_way_t way,
+                       problem_t *problem) {
+    admin_session_t *session = memory_alloc(sizeof *session);
+    session->dir = (data_dir_t){.directory = -1, .lock = -1};
+    exit_code_t code = open_way(session, options, way, problem);
+    if (code != EXIT_CLEAN) {
+        admin_close(&session);
     }
-    data_dir_close(&dir);
+    *opened = session;
+    return code;
+}
+
+void admin_close(admin_session_t **session) {
+    if (*session != NULL) {
+        client_destroy(&(*session)->client);
+        offline_close(&(*session)->offline);
+        data_dir_close(&(*session)->dir);
+        memory_free(*session);
+        *session = NULL;
+    }
+}
+
+static exit_code_t converse(admin_session_t *session, const char *line, buffer_t *frame,
+                            problem_t *problem) {
+    if (session->offline != NULL) {
+        return offline_ask(session->offline, line, frame, problem);
+    }
+    if (client_send(session->client, line) && client_receive(session->client, frame, ANSWER_MS)) {
+        return EXIT_CLEAN;
+    }
+    problem_set(problem, "the realm did not answer");
+    return EXIT_RUNTIME;
+}
+
+exit_code_t admin_ask(admin_session_t *session, const char *line, json_reply_t **answer,
+                      problem_t *problem) {
+    buffer_t frame;
+    buffer_init(&frame);
+    *answer = NULL;
+    exit_code_t code = converse(session, line, &frame, problem);
+    if (code == EXIT_CLEAN) {
+        code = read_answer(&frame, answer, problem);
+    }
+    buffer_deinit(&frame);
+    return code;
+}
+
+exit_code_t admin_request(const command_options_t *options, admin_way_t way, const char *line,
+                          json_reply_t **answer, problem_t *problem) {
+    admin_session_t *session;
+    *answer = NULL;
+    exit_code_t code = admin_open(&session, options, way, problem);
+    if (code == EXIT_CLEAN) {
+        code = admin_ask(session, line, answer, problem);
+    }
+    admin_close(&session);
     return code;
 }
 

@@ -41,13 +41,5 @@ static exit_code_t key_print(const command_options_t *options, problem_t *proble
 }
 
 exit_code_t command_key(int argc, char **argv) {
-    static const subcommand_t row = {"key", "key", 0, 0, false, NULL};
-    command_options_t options;
-    problem_t problem;
-    bool run;
-    exit_code_t code = subcommand_options(&options, &row, argc, argv, &run);
-    if (run) {
-        code = key_print(&options, &problem);
-    }
-    return run && code != EXIT_CLEAN ? subcommand_fail("key", code, &problem) : code;
+    return subcommand_one("key", 0, argc, argv, key_print);
 }

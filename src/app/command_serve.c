@@ -2,6 +2,7 @@
  * realmgate serve: options, then the realm.
  */
 #include "app/commands.h"
+#include "app/config_check.h"
 #include "app/help.h"
 #include "app/serve.h"
 
@@ -11,7 +12,11 @@ exit_code_t command_serve(int argc, char **argv) {
     exit_code_t code = EXIT_CLEAN;
     switch (options_serve(&options, argc, argv, &problem)) {
     case OPTIONS_OK:
-        code = serve_run(&options);
+        if (options.check_only) {
+            config_check_print(&options);
+        } else {
+            code = serve_run(&options);
+        }
         break;
     case OPTIONS_HELP:
         help_print("serve");

@@ -71,7 +71,8 @@ static exit_code_t link_realms(const demo_realm_t *from, const demo_realm_t *to,
     json_reply_t *reply = NULL;
     (void)snprintf(line, sizeof line, "ADDREALM %s 127.0.0.1 %s", to->name,
                    port_of(to->federation));
-    exit_code_t code = admin_ask(from->data, line, &reply, problem);
+    const command_options_t options = {.data = from->data};
+    exit_code_t code = admin_request(&options, ADMIN_RUNNING, line, &reply, problem);
     if (code != EXIT_CLEAN) {
         return code;
     }

@@ -5,6 +5,7 @@
 
 #include "app/keys.h"
 #include "app/offline.h"
+#include "app/options.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/text.h"
@@ -104,16 +105,6 @@ static _Noreturn void child_run(const demo_realm_t *realm, unsigned clients_port
     _exit(EXIT_RUNTIME);
 }
 
-/* What the demonstration was started with must not reach into its realms. */
-static void environment_clear(void) {
-    static const char *const names[] = {"REALMGATE_ADVERTISE", "REALMGATE_REGISTRATION",
-                                        "REALMGATE_ACCEPT",    "REALMGATE_TRUST",
-                                        "REALMGATE_LOG",       "REALMGATE_LOG_FORMAT"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        (void)unsetenv(names[i]);
-    }
-}
-
 /* Starts the child; returns the end of the pipe that its standard output comes from, or -1. */
 static int child_start(demo_realm_t *realm, unsigned clients_port, unsigned federation_port) {
     int ends[2];
@@ -122,7 +113,8 @@ static int child_start(demo_realm_t *realm, unsigned clients_port, unsigned fede
         (void)close(log);
         return -1;
     }
-    environment_clear();
+    /* What the demonstration was started with must not reach into its realms. */
+    options_serve_environment_clear();
     (void)fflush(stdout);
     realm->child = fork();
     if (realm->child == 0) {

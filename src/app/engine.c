@@ -60,15 +60,24 @@ void engine_close(engine_t *engine) {
     store_close(&engine->store);
 }
 
+const char *engine_trust_reason(code_t code) {
+    switch (code) {
+    case CODE_REALM_KEY:
+        return "another key is pinned to that name, or that key to another name";
+    case CODE_BUSY:
+        return "that realm is still being removed, or too many are known";
+    default:
+        return "this realm needs no pinned key of its own";
+    }
+}
+
 exit_code_t engine_trust(engine_t *engine, const trust_t *trusts, size_t count,
                          problem_t *problem) {
     for (size_t i = 0; i < count; i++) {
         code_t code = state_trust(engine->state, &trusts[i].name, trusts[i].key, &engine->effects);
         if (code != CODE_OK) {
-            problem_set(problem, "--trust: \"%s\": %s", trusts[i].name.text,
-                        code == CODE_REALM_KEY
-                            ? "another key is pinned to that name, or that key to another name"
-                            : "this realm needs no pinned key of its own");
+            problem_set(problem, "trust: \"%s\": %s", trusts[i].name.text,
+                        engine_trust_reason(code));
             return EXIT_USAGE;
         }
     }
@@ -171,6 +180,20 @@ static store_error_t follow_sweep(engine_t *engine, const sweep_t *sweep) {
     return STORE_OK;
 }
 
+static store_error_t follow_trim(engine_t *engine, const trim_t *trim) {
+    arena_reset(&engine->arena);
+    event_t event = {.kind = EVENT_TRIM};
+    message_age_t *rows = arena_alloc(&engine->arena, trim->limit * sizeof *rows);
+    store_error_t error = store_oldest(engine->store, trim->after, rows, trim->limit,
+                                       &event.trim.count, &event.trim.end);
+    if (error != STORE_OK) {
+        return error;
+    }
+    event.trim.rows = rows;
+    engine_step(engine, &event);
+    return STORE_OK;
+}
+
 static void follow_busy(engine_t *engine, uint64_t job) {
     password_answer_t answer = {.job = job, .ok = false};
     event_t event;
@@ -179,12 +202,13 @@ static void follow_busy(engine_t *engine, uint64_t job) {
 }
 
 bool engine_follows(const engine_t *engine) {
-    return engine->lookup_count + engine->sweep_count + engine->busy_count > 0;
+    return engine->lookup_count + engine->sweep_count + engine->busy_count + engine->trim.limit > 0;
 }
 
 store_error_t engine_follow(engine_t *engine, size_t *stepped) {
     store_error_t error = STORE_OK;
     *stepped = engine->lookup_count + engine->sweep_count + engine->busy_count;
+    *stepped += engine->trim.limit > 0 ? 1 : 0;
     for (size_t i = 0; i < engine->lookup_count && error == STORE_OK; i++) {
         error = follow_lookup(engine, &engine->lookups[i]);
     }
@@ -194,9 +218,13 @@ store_error_t engine_follow(engine_t *engine, size_t *stepped) {
     for (size_t i = 0; i < engine->busy_count && error == STORE_OK; i++) {
         follow_busy(engine, engine->busy_jobs[i]);
     }
+    if (engine->trim.limit > 0 && error == STORE_OK) {
+        error = follow_trim(engine, &engine->trim);
+    }
     engine->lookup_count = 0;
     engine->sweep_count = 0;
     engine->busy_count = 0;
+    engine->trim = (trim_t){0};
     return error;
 }
 
@@ -230,9 +258,12 @@ static bool page_message(void *context, const message_t *message) {
 }
 
 /* A page that cannot be read is refused; nothing else of the turn depends on it. */
-static void page_refuse(store_error_t error, buffer_t *out) {
+static void page_refuse(const engine_t *engine, const reply_t *page, store_error_t error,
+                        buffer_t *out) {
     log_event(LEVEL_ERROR, "page-unreadable", "reason", store_error_text(error), NULL);
-    reply_write_error(out, CODE_STORE);
+    reply_t refused = {.kind = REPLY_ERROR, .ref = page->ref};
+    refused.error.code = CODE_STORE;
+    reply_write(out, &refused, &engine->realm, NULL);
 }
 
 static void reply_page(engine_t *engine, const reply_t *reply, buffer_t *out) {
@@ -245,11 +276,11 @@ static void reply_page(engine_t *engine, const reply_t *reply, buffer_t *out) {
         error = store_page(engine->store, &reply->page.query, page_message, &writer, &more);
     }
     if (error == STORE_OK) {
-        reply_page_end(out, more, reply->page.stale);
+        reply_page_end(out, more, reply->page.stale, reply->ref);
         return;
     }
     out->length = start;
-    page_refuse(error, out);
+    page_refuse(engine, reply, error, out);
 }
 
 static bool oldest_time(void *context, const message_t *message) {
@@ -283,8 +314,18 @@ static void reply_realms(engine_t *engine, const reply_t *reply, buffer_t *out) 
     memory_free(ages);
 }
 
+/* With what the core cannot know. */
+static void reply_server(const engine_t *engine, const reply_t *reply, buffer_t *out) {
+    reply_t whole = *reply;
+    whole.server.front = engine->front;
+    reply_write(out, &whole, &engine->realm, NULL);
+}
+
 void engine_reply(engine_t *engine, const reply_t *reply, buffer_t *out) {
     switch (reply->kind) {
+    case REPLY_SERVER:
+        reply_server(engine, reply, out);
+        break;
     case REPLY_PAGE:
         reply_page(engine, reply, out);
         break;
@@ -318,6 +359,7 @@ void engine_turn_end(engine_t *engine) {
                                  sizeof *engine->sweeps);
     engine->lookup_count = effects->lookup_count;
     engine->sweep_count = effects->sweep_count;
+    engine->trim = effects->trim;
     if (effects->lookup_count > 0) {
         memcpy(engine->lookups, effects->lookups, effects->lookup_count * sizeof *effects->lookups);
     }

@@ -1,13 +1,17 @@
 /*
- * The help texts, one a topic.
+ * The help texts, one a topic; the options of `serve` come from their table.
  */
 #include "app/help.h"
 
+#include "app/config_table.h"
 #include "base/assert.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+
+/* How long an option and its value may be to stand on the line of what they are for. */
+enum { OPTION_COLUMNS = 26 };
 
 typedef struct help_topic {
     const char *topic;
@@ -27,6 +31,11 @@ static const help_topic_t TOPICS[] = {
          "  realmgate key      print the realm's public key\n"
          "  realmgate user     add, list, remove users, set passwords\n"
          "  realmgate realm    trust, list, add, remove other realms\n"
+         "  realmgate status   how a running realm and its links are\n"
+         "  realmgate backup   copy the store into a file, also while the realm runs\n"
+         "  realmgate restore  make a data directory of a backup\n"
+         "  realmgate export   print every message as a line of JSON\n"
+         "  realmgate import   add users from a CSV file\n"
          "\n"
          "  --help, --version; each command has --help of its own\n"
          "\n"
@@ -38,24 +47,13 @@ static const help_topic_t TOPICS[] = {
      "line: realm NAME ready clients=ADDRESS federation=ADDRESS key=KEY. The log goes to\n"
      "standard error.\n"
      "\n"
-     "  --name NAME           the realm's name (REALMGATE_NAME), required\n"
-     "  --data DIR            data directory (REALMGATE_DATA, ./realmgate-data)\n"
-     "  --clients ADDRESS     client port (REALMGATE_CLIENTS, 127.0.0.1:9000); port 0 picks\n"
-     "                        a free one, [::1]:9000 for IPv6\n"
-     "  --federation ADDRESS  port for other realms (REALMGATE_FEDERATION, 127.0.0.1:9100)\n"
-     "  --advertise ADDRESS   what peers are told to dial (REALMGATE_ADVERTISE, the\n"
-     "                        federation address)\n"
-     "  --registration WHO    closed or open: may anyone REGISTER (REALMGATE_REGISTRATION,\n"
-     "                        closed)\n"
-     "  --accept WHICH        known or any: any trusts a new realm's key on first use\n"
-     "                        (REALMGATE_ACCEPT, known)\n"
-     "  --trust NAME=KEY      pin a realm's key; may be repeated (REALMGATE_TRUST, with spaces\n"
-     "                        between)\n"
-     "  --log LEVEL           error, warn, info or debug (REALMGATE_LOG, info)\n"
-     "  --log-format FORMAT   text or json (REALMGATE_LOG_FORMAT, text)\n"
-     "  --help                this text\n"
+     "The command line wins over the environment, the environment over the file, the file over\n"
+     "the default. In the file the options stand without dashes, a line each: name = value;\n"
+     "trusted realms below a line that says trust, indented by four spaces. SIGHUP reads the\n"
+     "file again and takes all but name, data and the three addresses.\n"
      "\n"
-     "The command line wins over the environment.\n"},
+     "  --check                    say what would be used and why, and do nothing\n"
+     "  --help                     this text\n"},
     {"demo",
      "usage: realmgate demo\n"
      "\n"
@@ -69,6 +67,44 @@ static const help_topic_t TOPICS[] = {
             "Prints the realm's public key, for `realmgate realm trust` and TRUSTREALM at its\n"
             "peers. Makes the key pair if there is none.\n"
             "\n" DATA_LINES},
+    {"status", "usage: realmgate status [--data DIR]\n"
+               "\n"
+               "Prints what CHECKSERVER and CHECKREALM say of the running realm, for people. Exit\n"
+               "status 1 if it does not run or does not answer.\n"
+               "\n" DATA_LINES},
+    {"backup", "usage: realmgate backup FILE [--data DIR]\n"
+               "\n"
+               "Writes a consistent copy of the store, with the realm's key pair, into a new file\n"
+               "(mode 0600: it holds the secret key). The realm may run meanwhile and is not held\n"
+               "up.\n"
+               "\n" DATA_LINES},
+    {"restore",
+     "usage: realmgate restore FILE [--data DIR]\n"
+     "\n"
+     "Makes a data directory of a backup: DIR is new or holds no store. Linked realms\n"
+     "send again what the backup had not yet, and never take new messages for old ones.\n"
+     "Never run the restored realm beside the one that the backup is of.\n"
+     "\n" DATA_LINES},
+    {"export",
+     "usage: realmgate export [--data DIR]\n"
+     "\n"
+     "Prints every message of the store, oldest first, as a line of JSON: the message as\n"
+     "INBOX shows it, in front of it the mailbox that it stands in. The realm may run\n"
+     "meanwhile; all is as of one moment. A message that waits for another realm stands\n"
+     "in OUTBOX <realm>; one to a group there is sealed, its text is in INBOXGROUPREALM.\n"
+     "\n" DATA_LINES},
+    {"import",
+     "usage: realmgate import FILE [--data DIR]\n"
+     "\n"
+     "Adds users from a CSV file (RFC 4180). Its first line names the columns: user, and\n"
+     "any of\n"
+     "  hash      an Argon2id hash, \"$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH\" (in\n"
+     "            quotes, for its commas)\n"
+     "  operator  yes or no, no if it is empty\n"
+     "Where the hash is empty the password is read from standard input, a line for each\n"
+     "such user in the order of the file, or asked for on a terminal. Nothing is added if\n"
+     "the file has an error; users that are there already are left alone and reported.\n"
+     "\n" DATA_LINES},
     {"user", "usage: realmgate user add NAME [--operator] [--data DIR]\n"
              "       realmgate user list [--data DIR]\n"
              "       realmgate user remove NAME [--data DIR]\n"
@@ -133,8 +169,25 @@ const char *help_text(const char *topic) {
     return NULL;
 }
 
+/* An option of `serve`: the word and what it is for, below that the variable and the default. */
+static void print_option(const option_row_t *row) {
+    char word[64];
+    (void)snprintf(word, sizeof word, "--%s %s", row->word, row->value);
+    const char *gap = strlen(word) > OPTION_COLUMNS ? "\n                             " : "";
+    (void)printf("  %-*s%s%s\n", strlen(word) > OPTION_COLUMNS ? 0 : OPTION_COLUMNS + 1, word, gap,
+                 row->help);
+    (void)printf("  %-*s(%s, %s)\n", OPTION_COLUMNS + 1, "", row->variable,
+                 row->fallback != NULL ? row->fallback : row->unset);
+}
+
 void help_print(const char *topic) {
     const char *text = help_text(topic);
     ASSERT(text != NULL);
     (void)fputs(text, stdout);
+    if (strcmp(topic, "serve") == 0) {
+        (void)fputs("\n", stdout);
+        for (option_id_t id = 0; id < OPTION_COUNT; id++) {
+            print_option(config_row(id));
+        }
+    }
 }

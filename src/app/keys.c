@@ -6,6 +6,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "store/lmdb.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define KEY_FILE    "realm.key"
 #define PUBLIC_WORD "public "
@@ -22,6 +24,8 @@
 enum { WORD_BYTES = 7, KEY_LINE_BYTES = WORD_BYTES + KEY_TEXT_BYTES + 1 };
 enum { KEY_FILE_BYTES = 2 * KEY_LINE_BYTES };
 
+_Static_assert(KEY_FILE_BYTES == KEYS_TEXT_BYTES && KEYS_TEXT_BYTES <= STORE_NOTE_BYTES_MAX,
+               "a backup's note has room for the key pair");
 _Static_assert(crypto_scalarmult_curve25519_BYTES == KEY_BYTES, "CURVE keys are Curve25519");
 
 static bool line_parse(uint8_t key[KEY_BYTES], const char *line, const char *word) {
@@ -76,22 +80,47 @@ exit_code_t keys_read(keys_t *keys, const data_dir_t *dir, bool *missing, proble
     return read ? EXIT_CLEAN : EXIT_RUNTIME;
 }
 
+void keys_text(char text[KEYS_TEXT_BYTES + 1], const keys_t *keys) {
+    char public_text[KEY_TEXT_BYTES + 1];
+    char secret_text[KEY_TEXT_BYTES + 1];
+    crypto_key_text(public_text, keys->public_key);
+    crypto_key_text(secret_text, keys->secret_key);
+    (void)snprintf(text, KEYS_TEXT_BYTES + 1, PUBLIC_WORD "%s\n" SECRET_WORD "%s\n", public_text,
+                   secret_text);
+    crypto_wipe(secret_text, sizeof secret_text);
+}
+
+static exit_code_t keys_write(const keys_t *keys, const data_dir_t *dir, problem_t *problem) {
+    char bytes[KEYS_TEXT_BYTES + 1];
+    keys_text(bytes, keys);
+    bool written = data_dir_write(dir, KEY_FILE, bytes, KEY_FILE_BYTES, problem);
+    crypto_wipe(bytes, sizeof bytes);
+    return written ? EXIT_CLEAN : EXIT_RUNTIME;
+}
+
+/* Whether there is a store which was restored from a backup, with the key pair in it. What else may
+ * be wrong with the store is for those to say who need it. */
+static bool keys_recall(keys_t *keys, const data_dir_t *dir) {
+    store_t *store;
+    name_t realm;
+    char note[STORE_NOTE_BYTES_MAX];
+    size_t length = 0;
+    if (faccessat(dir->directory, "store.mdb", F_OK, 0) != 0 ||
+        store_lmdb_open_reader(&store, dir->path, &realm) != STORE_OK) {
+        return false;
+    }
+    bool recalled = store_note(store, note, &length) == STORE_OK && keys_parse(keys, note, length);
+    crypto_wipe(note, sizeof note);
+    store_close(&store);
+    return recalled;
+}
+
 static exit_code_t keys_make(keys_t *keys, const data_dir_t *dir, problem_t *problem) {
-    if (crypto_box_keypair(keys->public_key, keys->secret_key) != 0) {
+    if (!keys_recall(keys, dir) && crypto_box_keypair(keys->public_key, keys->secret_key) != 0) {
         problem_set(problem, "cannot make a key pair");
         return EXIT_RUNTIME;
     }
-    char public_text[KEY_TEXT_BYTES + 1];
-    char secret_text[KEY_TEXT_BYTES + 1];
-    char bytes[KEY_FILE_BYTES + 1];
-    crypto_key_text(public_text, keys->public_key);
-    crypto_key_text(secret_text, keys->secret_key);
-    (void)snprintf(bytes, sizeof bytes, PUBLIC_WORD "%s\n" SECRET_WORD "%s\n", public_text,
-                   secret_text);
-    bool written = data_dir_write(dir, KEY_FILE, bytes, KEY_FILE_BYTES, problem);
-    crypto_wipe(secret_text, sizeof secret_text);
-    crypto_wipe(bytes, sizeof bytes);
-    return written ? EXIT_CLEAN : EXIT_RUNTIME;
+    return keys_write(keys, dir, problem);
 }
 
 exit_code_t keys_open(keys_t *keys, const data_dir_t *dir, problem_t *problem) {

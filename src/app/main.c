@@ -13,8 +13,10 @@ typedef struct command {
 } command_t;
 
 static const command_t COMMANDS[] = {
-    {"serve", command_serve}, {"demo", command_demo},   {"key", command_key},
-    {"user", command_user},   {"realm", command_realm},
+    {"serve", command_serve},   {"demo", command_demo},       {"key", command_key},
+    {"user", command_user},     {"realm", command_realm},     {"status", command_status},
+    {"backup", command_backup}, {"restore", command_restore}, {"export", command_export},
+    {"import", command_import},
 };
 
 static int hint(const char *text, const char *word) {

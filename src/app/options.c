@@ -1,9 +1,11 @@
 /*
- * Options from the command line, the environment and the defaults. Must never start anything, nor
- * guess: what is not understood is refused by its name.
+ * Options from the command line, the environment, the file and the defaults. Must never start
+ * anything, nor guess: what is not understood is refused by its name.
  */
 #include "app/options.h"
 
+#include "app/config_file.h"
+#include "app/config_table.h"
 #include "base/crypto.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -12,131 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sets one option from its text; returns NULL, or what is wrong with it. */
-typedef const char *option_set_fn(serve_options_t *options, const char *value);
-
-typedef struct option_row {
-    const char *word;
-    const char *environment;
-    const char *fallback; /* NULL = none */
-    option_set_fn *set;
-} option_row_t;
-
-bool options_address(address_t *address, const char *text) {
-    memset(address, 0, sizeof *address);
-    if (!text_host_port(span_of(text), address->text, sizeof address->text, &address->port)) {
-        return false;
-    }
-    address->length = (uint8_t)strlen(address->text);
-    return address->length > 0;
-}
-
-static const char *set_name(serve_options_t *options, const char *value) {
-    return name_parse(&options->name, span_of(value))
-               ? NULL
-               : "is no realm name: 1 to 64 of a-z 0-9 . _ -, the first a letter or digit";
-}
-
-static const char *set_data(serve_options_t *options, const char *value) {
-    options->data = value;
-    return value[0] != '\0' ? NULL : "is empty";
-}
-
-static const char *const ADDRESS_WRONG = "is no address: host:port, or [host]:port for IPv6";
-
-static const char *set_clients(serve_options_t *options, const char *value) {
-    address_t address;
-    options->clients = value;
-    return options_address(&address, value) ? NULL : ADDRESS_WRONG;
-}
-
-static const char *set_federation(serve_options_t *options, const char *value) {
-    address_t address;
-    options->federation = value;
-    return options_address(&address, value) ? NULL : ADDRESS_WRONG;
-}
-
-static const char *set_advertise(serve_options_t *options, const char *value) {
-    bool good = options_address(&options->advertise, value) && options->advertise.port != 0;
-    return good ? NULL : "is no address that a peer can dial: host:port, or [host]:port for IPv6";
-}
-
-static const char *set_registration(serve_options_t *options, const char *value) {
-    options->registration_open = strcmp(value, "open") == 0;
-    return options->registration_open || strcmp(value, "closed") == 0 ? NULL
-                                                                      : "must be open or closed";
-}
-
-static const char *set_accept(serve_options_t *options, const char *value) {
-    options->accept_any = strcmp(value, "any") == 0;
-    return options->accept_any || strcmp(value, "known") == 0 ? NULL : "must be known or any";
-}
-
-static const char *trust_add(serve_options_t *options, span_t value) {
-    trust_t trust = {0};
-    const char *equals = memchr(value.bytes, '=', value.length);
-    size_t name_bytes = equals == NULL ? 0 : (size_t)(equals - value.bytes);
-    if (equals == NULL || !name_parse(&trust.name, (span_t){value.bytes, name_bytes}) ||
-        !crypto_key_parse(trust.key, equals + 1, value.length - name_bytes - 1)) {
-        return "must be NAME=KEY, the key as `realmgate key` prints it";
-    }
-    if (options->trust_count >= LINKS_MAX) {
-        return "names too many realms";
-    }
-    options->trusts = memory_grow(options->trusts, &options->trust_room, options->trust_count + 1,
-                                  sizeof *options->trusts);
-    options->trusts[options->trust_count++] = trust;
-    return NULL;
-}
-
-/* One NAME=KEY, or several with spaces between them. */
-static const char *set_trust(serve_options_t *options, const char *value) {
-    const char *wrong = NULL;
-    const char *rest = value + strspn(value, " ");
-    while (*rest != '\0' && wrong == NULL) {
-        size_t length = strcspn(rest, " ");
-        wrong = trust_add(options, (span_t){rest, length});
-        rest += length;
-        rest += strspn(rest, " ");
-    }
-    return wrong;
-}
-
-static const char *set_log(serve_options_t *options, const char *value) {
-    static const char *const words[] = {[LEVEL_ERROR] = "error",
-                                        [LEVEL_WARN] = "warn",
-                                        [LEVEL_INFO] = "info",
-                                        [LEVEL_DEBUG] = "debug"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            options->log = (log_level_t)i;
-            return NULL;
-        }
-    }
-    return "must be error, warn, info or debug";
-}
-
-static const char *set_log_format(serve_options_t *options, const char *value) {
-    options->log_json = strcmp(value, "json") == 0;
-    return options->log_json || strcmp(value, "text") == 0 ? NULL : "must be text or json";
-}
-
-static const option_row_t ROWS[] = {
-    {"name", "REALMGATE_NAME", NULL, set_name},
-    {"data", "REALMGATE_DATA", "./realmgate-data", set_data},
-    {"clients", "REALMGATE_CLIENTS", "127.0.0.1:9000", set_clients},
-    {"federation", "REALMGATE_FEDERATION", "127.0.0.1:9100", set_federation},
-    {"advertise", "REALMGATE_ADVERTISE", NULL, set_advertise},
-    {"registration", "REALMGATE_REGISTRATION", "closed", set_registration},
-    {"accept", "REALMGATE_ACCEPT", "known", set_accept},
-    {"trust", "REALMGATE_TRUST", NULL, set_trust},
-    {"log", "REALMGATE_LOG", "info", set_log},
-    {"log-format", "REALMGATE_LOG_FORMAT", "text", set_log_format},
-};
-enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };
-
 /* What getopt_long gives back, all beyond the letters of short options. */
-enum { GIVEN_HELP = 256, GIVEN_OPERATOR, GIVEN_ROW };
+enum { GIVEN_HELP = 256, GIVEN_OPERATOR, GIVEN_CHECK, GIVEN_ROW };
 
 static options_result_t getopt_wrong(int given, char **argv, problem_t *problem) {
     if (given == '?' && optopt > 0 && optopt < GIVEN_HELP) {
@@ -149,80 +28,169 @@ static options_result_t getopt_wrong(int given, char **argv, problem_t *problem)
     return OPTIONS_WRONG;
 }
 
-static options_result_t row_set(serve_options_t *options, const option_row_t *row,
-                                const char *value, bool from_environment, problem_t *problem) {
-    const char *wrong = row->set(options, value);
-    if (wrong == NULL) {
-        return OPTIONS_OK;
+/* What the command line says, in its order. */
+typedef struct given {
+    option_id_t option;
+    const char *text;
+} given_t;
+
+/* Names the place of a value that is wrong. */
+static void say_wrong(const serve_options_t *options, option_id_t id, const option_value_t *value,
+                      const char *wrong, problem_t *problem) {
+    const option_row_t *row = config_row(id);
+    switch (value->source) {
+    case SOURCE_FILE:
+        problem_set(problem, "%.200s:%u: %s: \"%.128s\" %s", options->config, value->line,
+                    row->word, value->text, wrong);
+        break;
+    case SOURCE_ENVIRONMENT:
+        problem_set(problem, "%s: \"%.128s\" %s", row->variable, value->text, wrong);
+        break;
+    case SOURCE_NONE:
+    case SOURCE_DEFAULT:
+    case SOURCE_COMMAND_LINE:
+        problem_set(problem, "--%s: \"%.128s\" %s", row->word, value->text, wrong);
+        break;
     }
-    if (from_environment) {
-        problem_set(problem, "%s: \"%.128s\" %s", row->environment, value, wrong);
-    } else {
-        problem_set(problem, "--%s: \"%.128s\" %s", row->word, value, wrong);
-    }
-    return OPTIONS_WRONG;
 }
 
-/* The command line; marks in `given` which rows it named. */
-static options_result_t read_command_line(serve_options_t *options, int argc, char **argv,
-                                          bool given[ROW_COUNT], problem_t *problem) {
-    struct option words[ROW_COUNT + 2] = {{"help", no_argument, NULL, GIVEN_HELP}};
-    for (int i = 0; i < ROW_COUNT; i++) {
-        words[i + 1] = (struct option){ROWS[i].word, required_argument, NULL, GIVEN_ROW + i};
+/* Takes a value over what a weaker source said. */
+static bool apply(serve_options_t *options, option_id_t id, option_value_t value,
+                  problem_t *problem) {
+    const option_row_t *row = config_row(id);
+    if (id == OPTION_TRUST && options->values[id].source != value.source) {
+        options->trust_count = 0;
     }
-    options_result_t result = OPTIONS_OK;
-    optind = 0; /* glibc: start anew */
+    options->values[id] = value;
+    const char *wrong = row->parse((char *)options + row->offset, value.text);
+    if (wrong != NULL) {
+        say_wrong(options, id, &value, wrong, problem);
+    }
+    return wrong == NULL;
+}
+
+static bool apply_defaults(serve_options_t *options, problem_t *problem) {
+    bool good = true;
+    for (option_id_t id = 0; id < OPTION_COUNT && good; id++) {
+        const option_value_t value = {.text = config_row(id)->fallback, .source = SOURCE_DEFAULT};
+        good = value.text == NULL || apply(options, id, value, problem);
+    }
+    return good;
+}
+
+/* One option, or all for OPTION_COUNT, and so the two below. */
+static bool apply_environment(serve_options_t *options, option_id_t only, problem_t *problem) {
+    bool good = true;
+    for (option_id_t id = 0; id < OPTION_COUNT && good; id++) {
+        const option_value_t value = {.text = getenv(config_row(id)->variable),
+                                      .source = SOURCE_ENVIRONMENT};
+        bool skipped = value.text == NULL || (only != OPTION_COUNT && id != only);
+        good = skipped || apply(options, id, value, problem);
+    }
+    return good;
+}
+
+static bool apply_command_line(serve_options_t *options, const given_t *given, size_t count,
+                               option_id_t only, problem_t *problem) {
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) {
+        const option_value_t value = {.text = given[i].text, .source = SOURCE_COMMAND_LINE};
+        bool skipped = only != OPTION_COUNT && given[i].option != only;
+        good = skipped || apply(options, given[i].option, value, problem);
+    }
+    return good;
+}
+
+static bool apply_entry(serve_options_t *options, const config_entry_t *entry, problem_t *problem) {
+    const option_value_t value = {.text = entry->text, .source = SOURCE_FILE, .line = entry->line};
+    /* Elsewhere a space would begin the next realm; here each has a line. */
+    if (entry->option == OPTION_TRUST && strchr(entry->text, ' ') != NULL) {
+        say_wrong(options, OPTION_TRUST, &value, "must be one realm and its key", problem);
+        return false;
+    }
+    return apply(options, entry->option, value, problem);
+}
+
+static bool apply_file(serve_options_t *options, problem_t *problem) {
+    if (options->config == NULL) {
+        return true;
+    }
+    options->file = config_file_read(options->config, problem);
+    bool good = options->file != NULL;
+    for (size_t i = 0; good && i < options->file->count; i++) {
+        good = apply_entry(options, &options->file->entries[i], problem);
+    }
+    return good;
+}
+
+/* The weakest first, so that each overrides those before it and all are looked at. */
+static bool apply_all(serve_options_t *options, const given_t *given, size_t count,
+                      problem_t *problem) {
+    return apply_defaults(options, problem) && apply_environment(options, OPTION_CONFIG, problem) &&
+           apply_command_line(options, given, count, OPTION_CONFIG, problem) &&
+           apply_file(options, problem) && apply_environment(options, OPTION_COUNT, problem) &&
+           apply_command_line(options, given, count, OPTION_COUNT, problem);
+}
+
+/* Takes the words of the command line, without looking at the values yet. */
+static options_result_t read_command_line(serve_options_t *options, given_t *given, size_t *count,
+                                          problem_t *problem) {
+    struct option words[OPTION_COUNT + 3] = {{"help", no_argument, NULL, GIVEN_HELP},
+                                             {"check", no_argument, NULL, GIVEN_CHECK}};
+    for (option_id_t id = 0; id < OPTION_COUNT; id++) {
+        words[id + 2] =
+            (struct option){config_row(id)->word, required_argument, NULL, GIVEN_ROW + (int)id};
+    }
     int found;
-    while (result == OPTIONS_OK && (found = getopt_long(argc, argv, ":h", words, NULL)) != -1) {
+    optind = 0; /* glibc: start anew */
+    while ((found = getopt_long(options->argc, options->argv, ":h", words, NULL)) != -1) {
         if (found == GIVEN_HELP || found == 'h') {
             return OPTIONS_HELP;
         }
-        if (found < GIVEN_ROW) {
-            return getopt_wrong(found, argv, problem);
+        if (found == GIVEN_CHECK) {
+            options->check_only = true;
+        } else if (found < GIVEN_ROW) {
+            return getopt_wrong(found, options->argv, problem);
+        } else {
+            given[(*count)++] = (given_t){(option_id_t)(found - GIVEN_ROW), optarg};
         }
-        given[found - GIVEN_ROW] = true;
-        result = row_set(options, &ROWS[found - GIVEN_ROW], optarg, false, problem);
     }
-    if (result == OPTIONS_OK && optind < argc) {
-        problem_set(problem, "unexpected argument %s", argv[optind]);
+    if (optind < options->argc) {
+        problem_set(problem, "unexpected argument %s", options->argv[optind]);
         return OPTIONS_WRONG;
     }
-    return result;
-}
-
-/* What the command line did not say: the environment, else the default. */
-static options_result_t read_rest(serve_options_t *options, const bool given[ROW_COUNT],
-                                  problem_t *problem) {
-    options_result_t result = OPTIONS_OK;
-    for (size_t i = 0; i < ROW_COUNT && result == OPTIONS_OK; i++) {
-        const char *value = getenv(ROWS[i].environment);
-        if (given[i] || (value == NULL && ROWS[i].fallback == NULL)) {
-            continue;
-        }
-        result = row_set(options, &ROWS[i], value != NULL ? value : ROWS[i].fallback, value != NULL,
-                         problem);
-    }
-    return result;
+    return OPTIONS_OK;
 }
 
 options_result_t options_serve(serve_options_t *options, int argc, char **argv,
                                problem_t *problem) {
-    bool given[ROW_COUNT] = {false};
-    *options = (serve_options_t){0};
-    options_result_t result = read_command_line(options, argc, argv, given, problem);
-    if (result == OPTIONS_OK) {
-        result = read_rest(options, given, problem);
-    }
-    if (result == OPTIONS_OK && options->name.length == 0) {
-        problem_set(problem, "--name is required: the realm's name (or REALMGATE_NAME)");
+    /* No option of the command line is shorter than a word of it. */
+    given_t *given = memory_alloc(((size_t)argc + 1) * sizeof *given);
+    size_t count = 0;
+    *options = (serve_options_t){.argc = argc, .argv = argv};
+    options_result_t result = read_command_line(options, given, &count, problem);
+    if (result == OPTIONS_OK && !apply_all(options, given, count, problem)) {
         result = OPTIONS_WRONG;
     }
+    if (result == OPTIONS_OK && options->name.length == 0) {
+        problem_set(problem, "--name is required: the realm's name (or REALMGATE_NAME, or name = "
+                             "in the configuration file)");
+        result = OPTIONS_WRONG;
+    }
+    memory_free(given);
     return result;
 }
 
 void options_serve_deinit(serve_options_t *options) {
     memory_free(options->trusts);
+    config_file_destroy(&options->file);
     *options = (serve_options_t){0};
+}
+
+void options_serve_environment_clear(void) {
+    for (option_id_t id = 0; id < OPTION_COUNT; id++) {
+        (void)unsetenv(config_row(id)->variable);
+    }
 }
 
 /* Takes --data, --name and --operator from the command line. */

@@ -4,6 +4,7 @@
  */
 #include "app/passwords.h"
 
+#include "app/fair_queue.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/memory.h"
@@ -15,13 +16,14 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <zmq.h>
 
 #define ANSWERS_ENDPOINT "inproc://password-answers"
 
 /* A worker has the next job in its socket while it is at one, so that it never idles for a turn of
  * the actor; and no more, so that it can be stopped soon. */
-enum { WORKER_JOBS_MAX = 2 };
+enum { WORKER_JOBS_MAX = 2, WORKER_NICENESS = 5 };
 
 /* A job as it crosses to a worker, password behind the struct's fields. An empty message = stop. */
 typedef struct job_message {
@@ -51,9 +53,9 @@ struct password_pool {
     void *jobs[PASSWORD_WORKERS]; /* PUSH, one a worker */
     size_t worker_count;          /* started */
     size_t busy[PASSWORD_WORKERS];
-    void *answers;      /* PULL */
-    zmq_msg_t *waiting; /* a ring of PASSWORD_JOBS_MAX */
-    size_t first, waiting_count;
+    void *answers;       /* PULL */
+    fair_queue_t *queue; /* of those that wait: sources take turns */
+    zmq_msg_t *waiting;  /* PASSWORD_JOBS_MAX, by their numbers in the queue */
     size_t outstanding;
 };
 
@@ -156,6 +158,9 @@ static void worker_do(size_t index, zmq_msg_t *message, void *answers) {
 
 static void *worker_run(void *argument) {
     worker_t *worker = argument;
+    /* Logins must not slow down those who are in: the workers take what the others leave. On Linux
+     * this is the thread's own. */
+    (void)setpriority(PRIO_PROCESS, 0, WORKER_NICENESS);
     void *jobs = socket_new(worker->context, ZMQ_PULL, worker->endpoint, false);
     void *answers = socket_new(worker->context, ZMQ_PUSH, ANSWERS_ENDPOINT, false);
     bool working = true;
@@ -192,6 +197,7 @@ static bool worker_start(password_pool_t *pool, void *context) {
 
 password_pool_t *password_pool_new(void *context) {
     password_pool_t *pool = memory_alloc(sizeof *pool);
+    pool->queue = fair_queue_new(PASSWORD_JOBS_MAX);
     pool->waiting = memory_alloc(PASSWORD_JOBS_MAX * sizeof *pool->waiting);
     pool->answers = socket_new(context, ZMQ_PULL, ANSWERS_ENDPOINT, true);
     while (pool->worker_count < PASSWORD_WORKERS) {
@@ -203,14 +209,12 @@ password_pool_t *password_pool_new(void *context) {
     return pool;
 }
 
-/* The first of those that wait leaves the ring into *message. */
+/* The one whose turn it is leaves the queue into *message. */
 static void waiting_take(password_pool_t *pool, zmq_msg_t *message) {
-    ASSERT(pool->waiting_count > 0);
+    zmq_msg_t *waiting = &pool->waiting[fair_queue_take(pool->queue)];
     (void)zmq_msg_init(message);
-    ASSERT(zmq_msg_move(message, &pool->waiting[pool->first]) == 0);
-    (void)zmq_msg_close(&pool->waiting[pool->first]);
-    pool->first = (pool->first + 1) % PASSWORD_JOBS_MAX;
-    pool->waiting_count--;
+    ASSERT(zmq_msg_move(message, waiting) == 0);
+    (void)zmq_msg_close(waiting);
 }
 
 void password_pool_destroy(password_pool_t **pool) {
@@ -218,7 +222,7 @@ void password_pool_destroy(password_pool_t **pool) {
     if (gone == NULL) {
         return;
     }
-    while (gone->waiting_count > 0) {
+    while (fair_queue_count(gone->queue) > 0) {
         zmq_msg_t message;
         waiting_take(gone, &message);
         crypto_wipe(zmq_msg_data(&message), zmq_msg_size(&message));
@@ -235,6 +239,7 @@ void password_pool_destroy(password_pool_t **pool) {
     }
     (void)zmq_close(gone->answers);
     memory_free(gone->waiting);
+    fair_queue_destroy(&gone->queue);
     memory_free(gone);
     *pool = NULL;
 }
@@ -244,7 +249,7 @@ static void pool_feed(password_pool_t *pool) {
     for (size_t turn = 0; turn < WORKER_JOBS_MAX * PASSWORD_WORKERS; turn++) {
         size_t worker = turn % PASSWORD_WORKERS;
         size_t allowed = turn / PASSWORD_WORKERS + 1;
-        if (pool->waiting_count > 0 && pool->busy[worker] < allowed) {
+        if (fair_queue_count(pool->queue) > 0 && pool->busy[worker] < allowed) {
             zmq_msg_t message;
             waiting_take(pool, &message);
             message_send(&message, pool->jobs[worker]);
@@ -257,8 +262,7 @@ bool password_pool_add(password_pool_t *pool, const password_job_t *job) {
     if (pool->outstanding >= PASSWORD_JOBS_MAX) {
         return false;
     }
-    size_t place = (pool->first + pool->waiting_count) % PASSWORD_JOBS_MAX;
-    zmq_msg_t *message = &pool->waiting[place];
+    zmq_msg_t *message = &pool->waiting[fair_queue_put(pool->queue, job->source)];
     ASSERT(zmq_msg_init_size(message, sizeof(job_message_t) + job->password.length) == 0);
     job_message_t *carried = zmq_msg_data(message);
     *carried = (job_message_t){.job = job->job,
@@ -267,7 +271,6 @@ bool password_pool_add(password_pool_t *pool, const password_job_t *job) {
                                .name = job->name,
                                .password_bytes = job->password.length};
     memcpy(carried->password, job->password.bytes, job->password.length);
-    pool->waiting_count++;
     pool->outstanding++;
     pool_feed(pool);
     return true;

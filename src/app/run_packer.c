@@ -18,6 +18,7 @@ typedef struct packer {
     size_t start;       /* of the open frame */
     bool open;          /* a frame is begun */
     bool cut;           /* a pulled run: something did not fit or lies behind a gap */
+    uint32_t seen;      /* the newest seq that the store showed, or `after` of the run */
     uint32_t next_seq;  /* what the open frame goes on with */
     stream_mark_t base; /* what the next frame is taken on top of */
 } packer_t;
@@ -65,7 +66,9 @@ static bool frame_add(packer_t *packer, const peer_record_t *record) {
 static bool pack_message(void *context, const message_t *message) {
     packer_t *packer = context;
     peer_record_t record = record_of(message);
-    if (frame_add(packer, &record)) {
+    packer->seen = message->seq;
+    /* Its sender was told that it did not arrive: so it never may. The peer steps over it. */
+    if (message->verdict != CODE_OK || frame_add(packer, &record)) {
         return true;
     }
     if (packer->open && packer->send->message.records.pulled) {
@@ -81,33 +84,67 @@ static bool pack_message(void *context, const message_t *message) {
     return true;
 }
 
+/* The last seq of a run. */
+static uint32_t run_end(const page_query_t *run) {
+    uint32_t end = run->before != 0 ? run->before - 1 : run->newest_seq;
+    return end - run->after > run->limit ? run->after + run->limit : end;
+}
+
 /* Reads the whole run, page by page, as far as the packer wants it. */
 static store_error_t run_read(store_t *store, packer_t *packer, bool *more) {
     page_query_t query = packer->send->run;
-    uint32_t left = query.limit;
+    uint32_t end = run_end(&query);
     store_error_t error = STORE_OK;
-    *more = left > 0 && query.newest_position != 0;
-    while (error == STORE_OK && *more && !packer->cut && left > 0) {
+    bool goes_on = true;
+    *more = false;
+    while (error == STORE_OK && goes_on && !packer->cut && packer->seen < end) {
+        uint32_t left = end - packer->seen;
+        query.after = packer->seen;
         query.limit = left < PAGE_MESSAGES_MAX ? left : PAGE_MESSAGES_MAX;
         error = store_page(store, &query, pack_message, packer, more);
-        left -= query.limit;
-        query.after = packer->open ? packer->next_seq - 1 : query.after + query.limit;
+        goes_on = *more;
+        if (packer->seen == query.after) {
+            packer->seen += query.limit; /* retention took them all */
+        }
     }
     return error;
 }
 
+/* A pushed run whose last records are not sent: a frame without records moves the peer's mark over
+ * them. */
+static void pushed_end(packer_t *packer, uint32_t end) {
+    bool whole = packer->open && packer->next_seq > end;
+    if (packer->open) {
+        frame_end(packer, packer->send->message.records.more);
+    }
+    if (!whole) {
+        frame_begin(packer, end + 1);
+        frame_end(packer, packer->send->message.records.more);
+    }
+}
+
+/* A pulled run is one frame: with records, or one that steps over those that are not sent. */
+static void pulled_end(packer_t *packer, uint32_t end, bool more) {
+    bool behind = packer->cut || more;
+    if (!packer->open) {
+        frame_begin(packer, end + 1);
+    } else if (packer->next_seq <= end) {
+        behind = true;
+    }
+    frame_end(packer, packer->send->message.records.more || behind);
+}
+
 store_error_t run_pack(store_t *store, const peer_send_t *send, batch_t *out) {
     ASSERT(send->is_run && send->message.kind == PEER_RECORDS);
-    packer_t packer = {.send = send, .out = out, .base = send->message.records.base};
+    packer_t packer = {
+        .send = send, .out = out, .base = send->message.records.base, .seen = send->run.after};
     bool more = false;
     buffer_init(&packer.frame);
     store_error_t error = run_read(store, &packer, &more);
-    if (error == STORE_OK && send->message.records.pulled && !packer.open) {
-        frame_begin(&packer, send->message.records.first.seq);
-    }
-    if (error == STORE_OK && packer.open) {
-        bool pulled_more = send->message.records.pulled && (more || packer.cut);
-        frame_end(&packer, send->message.records.more || pulled_more);
+    if (error == STORE_OK && send->message.records.pulled) {
+        pulled_end(&packer, run_end(&send->run), more);
+    } else if (error == STORE_OK) {
+        pushed_end(&packer, run_end(&send->run));
     }
     buffer_deinit(&packer.frame);
     return error;

@@ -7,6 +7,7 @@
 #include "app/actor.h"
 #include "app/data_dir.h"
 #include "app/keys.h"
+#include "app/notify.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/random.h"
@@ -30,6 +31,7 @@ typedef struct serve {
     federation_t *federation;
     front_end_t *front_end;
     actor_t actor;
+    reload_t reload;
     int signals;
     char admin_path[PATH_MAX];
 } serve_t;
@@ -100,6 +102,7 @@ static exit_code_t start_engine(serve_t *serve, problem_t *problem) {
                                .advertise = serve->options->advertise,
                                .registration_open = serve->options->registration_open,
                                .accept_any = serve->options->accept_any,
+                               .limits = serve->options->realm_limits,
                                .version = REALMGATE_VERSION};
     memcpy(options.key, serve->keys.public_key, KEY_BYTES);
     if (options.advertise.length == 0) {
@@ -116,7 +119,8 @@ static exit_code_t start_front_end(serve_t *serve, problem_t *problem) {
                                    .clients = serve->options->clients,
                                    .admin_path = serve->admin_path,
                                    .to_actor = ACTOR_FROM_FRONT,
-                                   .from_actor = ACTOR_TO_FRONT};
+                                   .from_actor = ACTOR_TO_FRONT,
+                                   .limits = &serve->options->front_limits};
     serve->front_end = front_end_new(&options, &reason);
     if (serve->front_end == NULL) {
         problem_set(problem, "--clients %s: %s", serve->options->clients, reason);
@@ -132,6 +136,11 @@ static void say_ready(const serve_t *serve) {
     (void)printf("realm %s ready clients=%s federation=%s key=%s\n", serve->options->name.text,
                  front_end_address(serve->front_end), federation_address(serve->federation), key);
     (void)fflush(stdout);
+    char status[256];
+    (void)snprintf(status, sizeof status, "realm %s serves clients on %s and realms on %s",
+                   serve->options->name.text, front_end_address(serve->front_end),
+                   federation_address(serve->federation));
+    notify_ready(status);
 }
 
 /* With the store open: replay, settle, open the client port, serve. */
@@ -172,17 +181,38 @@ static exit_code_t serve_peers(serve_t *serve, problem_t *problem) {
     return code;
 }
 
+/* A line of czmq's, with its line feed. */
+static ssize_t czmq_line(void *cookie, const char *bytes, size_t length) {
+    char line[512];
+    (void)cookie;
+    (void)snprintf(line, sizeof line, "%.*s", (int)strnlen(bytes, length), bytes);
+    line[strcspn(line, "\n")] = '\0';
+    log_event(LEVEL_WARN, "czmq", "text", line, NULL);
+    return (ssize_t)length;
+}
+
+/* What czmq has to say becomes lines of the log: standard output is the ready line's. */
+static FILE *czmq_log(void) {
+    FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = czmq_line});
+    ASSERT(stream != NULL);
+    ASSERT(setvbuf(stream, NULL, _IOLBF, BUFSIZ) == 0);
+    return stream;
+}
+
 static exit_code_t serve_threads(serve_t *serve, problem_t *problem) {
     void *context = federation_context();
     exit_code_t code = EXIT_RUNTIME;
-    /* What czmq has to say goes where the log goes: standard output is the ready line's. */
-    zsys_set_logstream(stderr);
+    FILE *log = czmq_log();
+    zsys_set_logstream(log);
     if (actor_init(&serve->actor, context, serve->signals)) {
+        serve->actor.reload = &serve->reload;
         code = serve_peers(serve, problem);
     } else {
         problem_set(problem, "cannot start the password workers: no more threads");
     }
     actor_deinit(&serve->actor);
+    zsys_set_logstream(stderr);
+    (void)fclose(log);
     return code;
 }
 
@@ -190,6 +220,7 @@ exit_code_t serve_run(const serve_options_t *options) {
     problem_t problem = {""};
     serve_t serve = {.options = options, .dir = {.directory = -1, .lock = -1}};
     log_start(options->log, options->log_json, options->name.text);
+    reload_init(&serve.reload, options);
     random_start();
     serve.signals = signals_open();
     descriptors_raise();
@@ -200,6 +231,7 @@ exit_code_t serve_run(const serve_options_t *options) {
     if (code != EXIT_CLEAN && problem.text[0] != '\0') {
         (void)fprintf(stderr, "realmgate serve: %s\n", problem.text);
     }
+    reload_deinit(&serve.reload);
     keys_wipe(&serve.keys);
     data_dir_close(&serve.dir);
     (void)close(serve.signals);

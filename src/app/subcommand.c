@@ -16,8 +16,9 @@ exit_code_t subcommand_fail(const char *topic, exit_code_t code, const problem_t
     return code;
 }
 
-exit_code_t subcommand_options(command_options_t *options, const subcommand_t *row, int argc,
-                               char **argv, bool *run) {
+/* EXIT_CLEAN and *run = false if only the help was wanted. */
+static exit_code_t read_options(command_options_t *options, const subcommand_t *row, int argc,
+                                char **argv, bool *run) {
     problem_t problem;
     options_result_t result = options_command(options, argc, argv, row->arguments_min,
                                               row->arguments_max, row->takes_operator, &problem);
@@ -27,6 +28,20 @@ exit_code_t subcommand_options(command_options_t *options, const subcommand_t *r
         return EXIT_CLEAN;
     }
     return result == OPTIONS_OK ? EXIT_CLEAN : subcommand_fail(row->topic, EXIT_USAGE, &problem);
+}
+
+exit_code_t subcommand_one(const char *topic, int arguments, int argc, char **argv,
+                           command_work_fn *work) {
+    const subcommand_t row = {topic, topic, arguments, arguments, false, NULL};
+    command_options_t options;
+    problem_t problem;
+    bool run;
+    exit_code_t code = read_options(&options, &row, argc, argv, &run);
+    if (run) {
+        code = work(&options, &problem);
+        return code == EXIT_CLEAN ? code : subcommand_fail(topic, code, &problem);
+    }
+    return code;
 }
 
 exit_code_t subcommand_dispatch(const char *command, const subcommand_t *rows, size_t count,
@@ -41,7 +56,7 @@ exit_code_t subcommand_dispatch(const char *command, const subcommand_t *rows, s
         if (strcmp(rows[i].word, word) == 0) {
             command_options_t options;
             bool run;
-            exit_code_t code = subcommand_options(&options, &rows[i], argc - 1, argv + 1, &run);
+            exit_code_t code = read_options(&options, &rows[i], argc - 1, argv + 1, &run);
             return run ? rows[i].run(&options, rows[i].topic) : code;
         }
     }

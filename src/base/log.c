@@ -2,8 +2,8 @@
  * The log: one line an event, one write(2) a line. Must never print a password, a token or a
  * message body; its callers name only what may be read by whoever reads the log.
  *
- * log_setting is the one exception to "no mutable globals": it is set once, before any thread is
- * started, and only read from then on.
+ * log_setting is the one exception to "no mutable globals": its name is set once, before any thread
+ * is started, and its level and format are one atomic word, which nothing else depends on.
  */
 #include "base/log.h"
 
@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,22 +21,31 @@
 /* What always fits behind a value that was cut: its quote, the brace, the line feed. */
 #define LOG_TAIL_BYTES 3
 
+/* In the word beside the level. */
+#define LOG_JSON_BIT 0x100U
+
 typedef struct log_setting {
-    log_level_t level;
-    bool json;
+    _Atomic unsigned mode; /* log_level_t, and LOG_JSON_BIT */
     char realm[NAME_BYTES_MAX + 1];
 } log_setting_t;
 
-static log_setting_t log_setting = {.level = LEVEL_INFO};
+static log_setting_t log_setting = {.mode = LEVEL_INFO};
 
 typedef struct log_text {
     char bytes[LOG_LINE_BYTES_MAX];
     size_t length;
+    bool json;
 } log_text_t;
 
 void log_start(log_level_t level, bool json, const char *realm) {
-    log_setting = (log_setting_t){.level = level, .json = json};
+    log_change(level, json);
+    memset(log_setting.realm, 0, sizeof log_setting.realm);
     (void)strncpy(log_setting.realm, realm, NAME_BYTES_MAX);
+}
+
+void log_change(log_level_t level, bool json) {
+    unsigned mode = (unsigned)level | (json ? LOG_JSON_BIT : 0);
+    atomic_store_explicit(&log_setting.mode, mode, memory_order_relaxed);
 }
 
 static const char *level_word(log_level_t level) {
@@ -130,7 +140,7 @@ static const char *json_prefix(const char *key) {
  * nothing, if not even an empty value would fit. */
 static bool add_pair(log_text_t *line, const char *prefix, const char *key, const char *value) {
     size_t start = line->length;
-    bool json = log_setting.json;
+    bool json = line->json;
     const char *before = json ? (start > 1 ? ",\"" : "\"") : (start > 0 ? " " : "");
     const char *behind = json ? "\":" : "=";
     if (!add(line, before, strlen(before)) || !add(line, prefix, strlen(prefix)) ||
@@ -173,7 +183,7 @@ static void add_head(log_text_t *line, log_level_t level, const char *event) {
     char time[TIME_TEXT_BYTES];
     (void)clock_gettime(CLOCK_REALTIME, &now);
     text_time(time, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-    if (log_setting.json) {
+    if (line->json) {
         add_json_head(line, time, level_word(level), event);
     } else {
         add_text_head(line, time, level_word(level), event);
@@ -181,25 +191,25 @@ static void add_head(log_text_t *line, log_level_t level, const char *event) {
 }
 
 void log_event(log_level_t level, const char *event, ...) {
-    if (level > log_setting.level) {
+    unsigned mode = atomic_load_explicit(&log_setting.mode, memory_order_relaxed);
+    if ((unsigned)level > (mode & ~LOG_JSON_BIT)) {
         return;
     }
     int saved_errno = errno;
-    log_text_t line = {.length = 0};
+    log_text_t line = {.length = 0, .json = (mode & LOG_JSON_BIT) != 0};
     add_head(&line, level, event);
     va_list pairs;
     va_start(pairs, event);
     const char *key = va_arg(pairs, const char *);
     while (key != NULL) {
         const char *value = va_arg(pairs, const char *);
-        if (value == NULL ||
-            !add_pair(&line, log_setting.json ? json_prefix(key) : "", key, value)) {
+        if (value == NULL || !add_pair(&line, line.json ? json_prefix(key) : "", key, value)) {
             break;
         }
         key = va_arg(pairs, const char *);
     }
     va_end(pairs);
-    if (log_setting.json) {
+    if (line.json) {
         add_tail(&line, '}');
     }
     add_tail(&line, '\n');

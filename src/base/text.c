@@ -129,6 +129,23 @@ bool text_is_password(span_t bytes) {
     return true;
 }
 
+static bool is_ref_byte(char byte) {
+    return is_lower_or_digit(fold_lower(byte)) || byte == '.' || byte == '_' || byte == '-';
+}
+
+bool text_ref(span_t bytes, span_t *ref) {
+    if (bytes.length < 2 || bytes.length > 1 + REF_BYTES_MAX || bytes.bytes[0] != '@') {
+        return false;
+    }
+    *ref = (span_t){.bytes = bytes.bytes + 1, .length = bytes.length - 1};
+    for (size_t i = 0; i < ref->length; i++) {
+        if (!is_ref_byte(ref->bytes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool text_number(span_t bytes, uint64_t max, uint64_t *number) {
     uint64_t value = 0;
     if (bytes.length < 1 || bytes.length > 20) {

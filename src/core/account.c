@@ -1,5 +1,5 @@
 /*
- * Accounts: REGISTER, ADDUSER, DELUSER, PASSWORD, LISTUSER.
+ * Accounts: REGISTER, ADDUSER, IMPORTUSER, DELUSER, PASSWORD, LISTUSER.
  *
  * A removed user leaves its groups, its tokens are void, its connections are no longer
  * authenticated; what it sent stays, what is queued for other realms still goes, a bounce of it
@@ -9,7 +9,10 @@
 
 #include "answer.h"
 #include "base/assert.h"
+#include "base/phc.h"
 #include "base/text.h"
+#include "quota.h"
+#include "ref.h"
 #include "session.h"
 
 #include <string.h>
@@ -23,7 +26,7 @@ static bool is_taken(const state_t *state, const name_t *name) {
 static pending_t *await_hash(call_t *call, pending_kind_t kind, const name_t *name,
                              span_t password) {
     password_job_t *job;
-    pending_t *pending = session_await_password(call->turn, call->ticket, kind, &job);
+    pending_t *pending = session_await_password(call, kind, &job);
     if (pending == NULL)
         return NULL;
     pending->user = call->user;
@@ -41,6 +44,8 @@ static void add_user(call_t *call, pending_kind_t kind, bool is_operator) {
         answer_error(call->turn, call->ticket, CODE_USER_EXISTS);
         return;
     }
+    if (!quota_user(call->turn, call->ticket))
+        return;
     pending_t *pending = await_hash(call, kind, &name, password);
     if (pending != NULL)
         pending->is_operator = is_operator;
@@ -53,15 +58,21 @@ void account_register(call_t *call) {
         answer_error(call->turn, call->ticket, CODE_FORBIDDEN);
 }
 
-void account_add(call_t *call) {
-    bool is_operator = call->argument_count == 3;
+/* Whether the optional third argument is what it may be. */
+static bool role_given(call_t *call, bool *is_operator) {
     name_t role;
-    bool known = !is_operator || (name_parse(&role, call->arguments[2]) &&
-                                  span_equal(name_span(&role), span_of("operator")));
-    if (known)
+    *is_operator = call->argument_count == 3;
+    if (!*is_operator || (name_parse(&role, call->arguments[2]) &&
+                          span_equal(name_span(&role), span_of("operator"))))
+        return true;
+    answer_usage(call);
+    return false;
+}
+
+void account_add(call_t *call) {
+    bool is_operator;
+    if (role_given(call, &is_operator))
         add_user(call, PENDING_ADD_USER, is_operator);
-    else
-        answer_usage(call);
 }
 
 void account_password(call_t *call) {
@@ -87,6 +98,8 @@ static void add_ready(turn_t *turn, const pending_t *pending, const password_has
         answer_error(turn, pending->ticket, CODE_USER_EXISTS);
         return;
     }
+    if (!quota_user(turn, pending->ticket))
+        return;
     user_record_t *record = &effects_record(turn->effects, RECORD_USER)->user;
     record->id = (uint32_t)state->user_count + 1;
     record->is_operator = pending->is_operator;
@@ -98,6 +111,17 @@ static void add_ready(turn_t *turn, const pending_t *pending, const password_has
     effects_log(turn->effects, "user-added", &pending->name);
     answer_text(turn, pending->ticket,
                 pending->kind == PENDING_REGISTER ? "Register berhasil" : "Add user berhasil");
+}
+
+void account_import(call_t *call) {
+    pending_t pending = {.kind = PENDING_ADD_USER, .ticket = call->ticket};
+    password_hash_t hash;
+    if (!role_given(call, &pending.is_operator) || !argument_name(call, 0, &pending.name))
+        return;
+    if (phc_parse(&hash, call->arguments[1]))
+        add_ready(call->turn, &pending, &hash);
+    else
+        answer_usage(call);
 }
 
 static void drop_tokens(turn_t *turn, const user_t *user) {
@@ -150,6 +174,7 @@ void account_remove(call_t *call) {
     }
     drop_tokens(turn, user);
     leave_groups(turn, user);
+    ref_forget_user(turn, user->record.id);
     session_unbind_user(turn->state, user->record.id);
     user_record_t *record = &effects_record(turn->effects, RECORD_USER)->user;
     *record = user->record;

@@ -49,7 +49,7 @@ void candidate_dialled(turn_t *turn, uint64_t dial) {
     peer_standing_t standing = {0};
     const realm_t *realm = realm_named(turn->state, &candidate->name);
     if (realm != NULL)
-        stream_standing(turn, realm, &standing);
+        stream_standing_all(turn, realm, &standing);
     link_greet(turn, dial, &candidate->name, &candidate->address, &standing);
 }
 

@@ -15,15 +15,40 @@ typedef enum access {
     ACCESS_SERVER,   /* between realms only: a client is told SERVER_ONLY */
 } access_t;
 
+/* What an OK to a request says that changes something durable (ref.c has the words). The numbers
+ * stand in the store: never renumber, only append. */
+typedef enum success {
+    SUCCESS_NONE = 0, /* it only reads, or is about its connection */
+    SUCCESS_SEND = 1,
+    SUCCESS_SENDGROUP = 2,
+    SUCCESS_SENDREALM = 3,
+    SUCCESS_SENDGROUPREALM = 4,
+    SUCCESS_ADDGROUP = 5,
+    SUCCESS_JOINGROUP = 6,
+    SUCCESS_LEAVEGROUP = 7,
+    SUCCESS_REGISTER = 8,
+    SUCCESS_PASSWORD = 9,
+    SUCCESS_ADDUSER = 10,
+    SUCCESS_DELUSER = 11,
+    SUCCESS_ADDREALM = 12,
+    SUCCESS_TRUSTREALM = 13,
+    SUCCESS_DELREALM = 14,
+    SUCCESS_COUNT
+} success_t;
+
 /* A request on its way through its handler. */
 typedef struct call {
     turn_t *turn;
     const struct command *command;
     ticket_t ticket;
     bool admin;
-    uint32_t user; /* who asks, 0 = nobody */
+    uint64_t source; /* as in request_t */
+    uint32_t user;   /* who asks, 0 = nobody */
     uint8_t argument_count;
     span_t arguments[REQUEST_TOKENS_MAX - 1]; /* of a text command the last is the raw text */
+    span_t ref;                               /* length 0 = none */
+    bool keeps;                               /* its outcome is kept under the ref: see ref.h */
+    uint8_t digest[REF_DIGEST_BYTES];         /* of user and ref, if it is */
 } call_t;
 
 typedef void command_handler_t(call_t *call);
@@ -36,6 +61,7 @@ typedef struct command {
     uint8_t arguments_min, arguments_max;
     bool text_last; /* the last argument is a text: to the end of the line, byte for byte */
     command_handler_t *handler;
+    success_t success;
 } command_t;
 
 /* The rows, in the order of HELP. */
@@ -45,8 +71,10 @@ const command_t *command_table(size_t *count);
 #define COMMAND_WORD_BYTES_MAX 24
 map_t *command_index(const uint8_t seed[16]);
 
-/* Looks the request up, checks arity and who asks, and runs its handler. */
-void command_run(turn_t *turn, ticket_t ticket, const request_t *request, const char *line);
+/* Looks the request up, checks arity and who asks, and runs its handler. False, and nothing is
+ * done: the first request with its ref is still under way; `awaited` is what to ref_wait for. */
+bool command_run(turn_t *turn, ticket_t ticket, const request_t *request, const char *line,
+                 uint8_t awaited[REF_DIGEST_BYTES]);
 
 /* The handlers, by the file they live in. */
 command_handler_t session_auth, session_resume, session_logout, session_ping, session_quit,
@@ -56,7 +84,9 @@ command_handler_t group_add, group_join, group_leave, group_send, group_inbox, g
 command_handler_t link_add_realm, link_check_realms, link_trust_realm, link_remove_realm,
     link_list_realms;
 command_handler_t remote_send, remote_inbox, remote_send_group, remote_inbox_group;
-command_handler_t account_register, account_add, account_remove, account_password, account_list;
+command_handler_t account_register, account_add, account_import, account_remove, account_password,
+    account_list;
+command_handler_t listen_begin, listen_end;
 command_handler_t server_check;
 
 #endif

@@ -21,6 +21,7 @@ void effects_deinit(effects_t *effects) {
     memory_free(effects->passwords);
     memory_free(effects->lookups);
     memory_free(effects->sweeps);
+    memory_free(effects->news);
     memory_free(effects->logs);
     arena_deinit(&effects->arena);
     memset(effects, 0, sizeof(*effects));
@@ -29,6 +30,8 @@ void effects_deinit(effects_t *effects) {
 void effects_reset(effects_t *effects) {
     effects->record_count = effects->reply_count = effects->send_count = effects->dial_count = 0;
     effects->password_count = effects->lookup_count = effects->sweep_count = effects->log_count = 0;
+    effects->news_count = 0;
+    effects->trim = (trim_t){0};
     arena_reset(&effects->arena);
 }
 
@@ -99,6 +102,15 @@ sweep_t *effects_sweep(effects_t *effects) {
     return sweep;
 }
 
+news_t *effects_news(effects_t *effects) {
+    effects->news =
+        memory_grow(effects->news, &effects->news_room, effects->news_count + 1, sizeof(news_t));
+    news_t *news = &effects->news[effects->news_count++];
+    memset(news, 0, sizeof(*news));
+    news->replies_before = effects->reply_count;
+    return news;
+}
+
 log_line_t *effects_log(effects_t *effects, const char *event, const name_t *name) {
     effects->logs =
         memory_grow(effects->logs, &effects->log_room, effects->log_count + 1, sizeof(log_line_t));
@@ -111,7 +123,13 @@ log_line_t *effects_log(effects_t *effects, const char *event, const name_t *nam
 }
 
 reply_t reply_refused(const reply_t *reply) {
-    reply_t refused = {.ticket = reply->ticket, .kind = REPLY_ERROR, .close = reply->close};
+    if (reply->kind == REPLY_BROADCAST && reply->queued != 0) {
+        reply_t unsure = *reply;
+        unsure.broadcast.unsure = true;
+        return unsure;
+    }
+    reply_t refused = {
+        .ticket = reply->ticket, .kind = REPLY_ERROR, .close = reply->close, .ref = reply->ref};
     if (reply->queued == 0) {
         refused.error.code = CODE_STORE;
         return refused;

@@ -8,7 +8,9 @@
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/text.h"
+#include "listen.h"
 #include "mailbox.h"
+#include "quota.h"
 #include "session.h"
 
 #include <string.h>
@@ -16,7 +18,7 @@
 /* Has the workers derive the key of a group from a password. */
 static void await_key(call_t *call, pending_kind_t kind, const name_t *name, span_t password) {
     password_job_t *job;
-    pending_t *pending = session_await_password(call->turn, call->ticket, kind, &job);
+    pending_t *pending = session_await_password(call, kind, &job);
     if (pending == NULL)
         return;
     pending->user = call->user;
@@ -33,7 +35,7 @@ void group_add(call_t *call) {
         return;
     if (group_named(call->turn->state, &name) != NULL)
         answer_error(call->turn, call->ticket, CODE_GROUP_EXISTS);
-    else
+    else if (quota_group(call->turn, call->ticket))
         await_key(call, PENDING_ADD_GROUP, &name, password);
 }
 
@@ -48,7 +50,7 @@ void group_join(call_t *call) {
         answer_error(call->turn, call->ticket, CODE_NO_GROUP);
     else if (model_is_member(state, group->record.id, call->user))
         answer_error(call->turn, call->ticket, CODE_ALREADY_MEMBER);
-    else
+    else if (quota_member(call->turn, call->ticket, group))
         await_key(call, PENDING_JOIN_GROUP, &name, password);
 }
 
@@ -66,6 +68,8 @@ static void add_ready(turn_t *turn, const pending_t *pending, const uint8_t key[
         answer_error(turn, pending->ticket, CODE_GROUP_EXISTS);
         return;
     }
+    if (!quota_group(turn, pending->ticket))
+        return;
     group_record_t *record = &effects_record(turn->effects, RECORD_GROUP)->group;
     record->id = (uint32_t)state->group_count + 1;
     record->name = pending->name;
@@ -76,16 +80,21 @@ static void add_ready(turn_t *turn, const pending_t *pending, const uint8_t key[
     answer_text(turn, pending->ticket, "Add group berhasil");
 }
 
+bool group_opens(const state_t *state, const name_t *name, const uint8_t key[KEY_BYTES]) {
+    const group_t *group = group_named(state, name);
+    return group != NULL && crypto_equal(key, group->record.key, KEY_BYTES);
+}
+
 static void join_ready(turn_t *turn, const pending_t *pending, const uint8_t key[KEY_BYTES]) {
     const state_t *state = turn->state;
     const group_t *group = group_named(state, &pending->name);
     if (group == NULL) {
         answer_error(turn, pending->ticket, CODE_NO_GROUP);
-    } else if (!crypto_equal(key, group->record.key, KEY_BYTES)) {
+    } else if (!group_opens(state, &pending->name, key)) {
         answer_error(turn, pending->ticket, CODE_GROUP_PASSWORD);
     } else if (model_is_member(state, group->record.id, pending->user)) {
         answer_error(turn, pending->ticket, CODE_ALREADY_MEMBER);
-    } else {
+    } else if (quota_member(turn, pending->ticket, group)) {
         become_member(turn, group->record.id, pending->user);
         answer_text(turn, pending->ticket, "Join group berhasil");
     }
@@ -136,12 +145,16 @@ void group_send(call_t *call) {
     const group_t *group = group_of_member(call, 0);
     if (group == NULL)
         return;
+    mailbox_t mailbox = mailbox_address(MAILBOX_GROUP, group->record.id, 0);
+    if (!quota_mailbox(turn, call->ticket, mailbox))
+        return;
     const user_t *from = user_find(turn->state, call->user);
-    message_t *message = mailbox_append(turn, mailbox_address(MAILBOX_GROUP, group->record.id, 0));
+    message_t *message = mailbox_append(turn, mailbox);
     message->group = true;
     message->from = effects_copy(turn->effects, name_span(&from->record.name));
     message->to = effects_copy(turn->effects, name_span(&group->record.name));
     message->text = effects_copy(turn->effects, text);
+    listen_notify(turn, message);
     answer_sent(turn, call->ticket, "Message Sent", message->number, DELIVERY_NONE);
 }
 

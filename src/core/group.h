@@ -13,4 +13,7 @@ void group_key_ready(turn_t *turn, const pending_t *pending, const uint8_t key[K
  * NOT_MEMBER and returns NULL. */
 group_t *group_of_member(call_t *call, unsigned index);
 
+/* Whether there is a group of that name with that key. */
+bool group_opens(const state_t *state, const name_t *name, const uint8_t key[KEY_BYTES]);
+
 #endif

@@ -8,6 +8,8 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "candidate.h"
+#include "history.h"
+#include "quota.h"
 #include "remote.h"
 #include "stream.h"
 
@@ -68,6 +70,8 @@ code_t link_pin(state_t *state, effects_t *effects, const name_t *name,
     if (crypto_equal(key, state->options.key, KEY_BYTES))
         return CODE_REALM_KEY;
     const uint32_t *id = map_get(state->realm_names, name);
+    if (id == NULL && state->realm_count >= LINKS_MAX)
+        quota_refused(state, LIMIT_LINKS);
     if (id != NULL ? realm_find(state, *id)->record.leaving : state->realm_count >= LINKS_MAX)
         return CODE_BUSY;
     realm_record_t *record = &effects_record(effects, RECORD_REALM)->realm;
@@ -138,16 +142,31 @@ void link_up(turn_t *turn, realm_t *realm, uint64_t dial, int64_t greeted_us,
     effects_log(turn->effects, "link-up", &realm->record.name);
 }
 
-/* Exponential from RECONNECT_MS_MIN to RECONNECT_MS_MAX, then a random part of it taken off, so
- * that realms which lost each other together do not come back together. */
+/* A try costs a millisecond: a few links that are down are tried once a second, so that they are
+ * back as soon as their networks; many take turns, so that they do not cost the others anything. */
+static int64_t backoff_max_ms(const state_t *state) {
+    int64_t most = 0;
+    for (size_t i = 0; i < state->realm_count; i++) {
+        const realm_t *realm = &state->realms[i];
+        if (realm->record.linked && !realm->record.gone && realm->phase != LINK_UP)
+            most += RECONNECT_MS_PER_LINK;
+    }
+    if (most < RECONNECT_MS_CALM)
+        return RECONNECT_MS_CALM;
+    return most < RECONNECT_MS_MAX ? most : RECONNECT_MS_MAX;
+}
+
+/* Exponential from RECONNECT_MS_MIN to the most, then a random part of it taken off, so that realms
+ * which lost each other together do not come back together. */
 static void back_off(turn_t *turn, realm_t *realm) {
     uint32_t draw;
     model_draw(turn->state, &draw, sizeof(draw));
     int64_t backoff = realm->backoff_ms * 2;
     if (backoff < RECONNECT_MS_MIN)
         backoff = RECONNECT_MS_MIN;
-    if (backoff > RECONNECT_MS_MAX)
-        backoff = RECONNECT_MS_MAX;
+    int64_t most = backoff_max_ms(turn->state);
+    if (backoff > most)
+        backoff = most;
     realm->backoff_ms = backoff;
     int64_t wait_us = backoff * 1000 - (int64_t)(draw % 500) * backoff;
     ASSERT(wait_us > 0);
@@ -203,7 +222,7 @@ void link_gone(turn_t *turn, realm_t *realm) {
     realm->record.leaving = false;
     realm->record.linked = false;
     realm->record.gone = true;
-    realm->stream.segment_count = 0;
+    history_segments_end(turn, realm);
     realm->stream.peer = (stream_mark_t){0};
     realm->stream.bytes = 0;
     realm->segment_open = false;
@@ -245,7 +264,7 @@ void link_dialled(turn_t *turn, uint64_t dial) {
     peer_standing_t standing;
     realm->phase = LINK_GREETING;
     realm->greeted_us = turn->now_us;
-    stream_standing(turn, realm, &standing);
+    stream_standing_all(turn, realm, &standing);
     link_greet(turn, dial, &realm->record.name, &realm->record.address, &standing);
 }
 

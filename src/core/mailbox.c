@@ -7,22 +7,6 @@
 
 #include <string.h>
 
-#define MAILBOX_ID_BITS 30
-#define MAILBOX_ID_MASK ((1U << MAILBOX_ID_BITS) - 1)
-
-mailbox_t mailbox_address(mailbox_kind_t kind, uint32_t owner, uint32_t realm) {
-    ASSERT(owner <= MAILBOX_ID_MASK && realm <= MAILBOX_ID_MASK);
-    return (mailbox_t)kind << (2 * MAILBOX_ID_BITS) | (mailbox_t)owner << MAILBOX_ID_BITS | realm;
-}
-
-mailbox_kind_t mailbox_kind(mailbox_t mailbox) {
-    return (mailbox_kind_t)(mailbox >> (2 * MAILBOX_ID_BITS));
-}
-
-uint32_t mailbox_realm(mailbox_t mailbox) {
-    return (uint32_t)(mailbox & MAILBOX_ID_MASK);
-}
-
 uint32_t mailbox_head(const state_t *state, mailbox_t mailbox) {
     const mailbox_head_t *head = map_get(state->heads, &mailbox);
     return head == NULL ? 0 : head->seq;
@@ -83,6 +67,11 @@ message_t *mailbox_append(turn_t *turn, mailbox_t mailbox) {
     return message;
 }
 
+void mailbox_date(const turn_t *turn, message_t *message, int64_t time_ms) {
+    message->time_ms = time_ms;
+    message->arrived_ms = time_ms == turn->now_ms ? 0 : turn->now_ms;
+}
+
 page_query_t mailbox_query(const state_t *state, mailbox_t mailbox, uint32_t limit) {
     const mailbox_head_t *head = map_get(state->heads, &mailbox);
     page_query_t query = {.mailbox = mailbox, .limit = limit};
@@ -121,12 +110,37 @@ void mailbox_load_head(state_t *state, const head_record_t *record) {
     *head = record->head;
 }
 
-/* A checkpoint begins when enough was appended, or at a clean stop when anything was. */
+bool mailbox_head_fits(const mailbox_head_t *head) {
+    uint64_t lower = MAILBOX_POSITION_END;
+    for (unsigned level = 0; level < HEAD_LEVELS; level++) {
+        uint64_t position = head_position(head, level);
+        bool reached = head->seq >= 1ULL << (2 * level);
+        if (reached != (position > 0) || position > lower)
+            return false;
+        lower = position;
+    }
+    return head->seq > 0 && head->seq < UINT32_MAX;
+}
+
+bool mailbox_heads_fit(const state_t *state) {
+    size_t cursor = 0;
+    const void *mailbox;
+    void *head;
+    while (map_next(state->heads, &cursor, &mailbox, &head)) {
+        if (head_position(head, 0) >= state->next_position)
+            return false;
+    }
+    return true;
+}
+
+/* A checkpoint begins when enough was appended; at a clean stop, and where retention waits for it,
+ * when anything was. */
 static bool checkpoint_begin(state_t *state, size_t heads_max) {
     uint64_t appended = state->next_position - 1 - state->checkpoint;
-    bool due = heads_max == SIZE_MAX ? appended > 0 : appended >= STORE_CHECKPOINT_EVERY;
-    if (!due)
+    bool wanted = heads_max == SIZE_MAX || state->checkpoint_wanted;
+    if (appended < (wanted ? 1 : STORE_CHECKPOINT_EVERY))
         return false;
+    state->checkpoint_wanted = false;
     uint8_t seed[16];
     model_draw(state, seed, sizeof(seed));
     state->writing = state->dirty;

@@ -16,11 +16,11 @@
 #ifndef REALMGATE_CORE_MAILBOX_H
 #define REALMGATE_CORE_MAILBOX_H
 
+#include "base/mailbox_address.h"
 #include "model.h"
 
-mailbox_t mailbox_address(mailbox_kind_t kind, uint32_t owner, uint32_t realm);
-mailbox_kind_t mailbox_kind(mailbox_t mailbox);
-uint32_t mailbox_realm(mailbox_t mailbox); /* the realm id, 0 if the kind has none */
+/* Positions in a head have 6 bytes. */
+#define MAILBOX_POSITION_END (1ULL << 48)
 
 /* The seq of the newest message, 0 if the mailbox is empty. */
 uint32_t mailbox_head(const state_t *state, mailbox_t mailbox);
@@ -28,6 +28,9 @@ uint32_t mailbox_head(const state_t *state, mailbox_t mailbox);
 /* Appends a message record to the effects with position, mailbox, seq, previous, jump and number
  * (= position) set; the caller fills in the rest. */
 message_t *mailbox_append(turn_t *turn, mailbox_t mailbox);
+
+/* Says that a message that is appended now was accepted by its origin at another time. */
+void mailbox_date(const turn_t *turn, message_t *message, int64_t time_ms);
 
 /* A query over the whole mailbox: the newest `limit`. */
 page_query_t mailbox_query(const state_t *state, mailbox_t mailbox, uint32_t limit);
@@ -38,6 +41,11 @@ page_query_t mailbox_run(const state_t *state, mailbox_t mailbox, uint32_t first
 /* Replay at start. False if the message doesn't continue its mailbox: a corrupt store. */
 bool mailbox_load(state_t *state, const message_t *message);
 void mailbox_load_head(state_t *state, const head_record_t *record);
+
+/* Whether a head can be: it has a position for each level that its seq has reached, and none of
+ * them lies behind a lower level's. And of all heads, whether they lie in the log. */
+bool mailbox_head_fits(const mailbox_head_t *head);
+bool mailbox_heads_fit(const state_t *state);
 
 /* Appends at most heads_max head records of the checkpoint under way, and its end. */
 void mailbox_checkpoint(state_t *state, size_t heads_max, effects_t *effects);

@@ -188,6 +188,51 @@ static void ids_remove(uint32_t *ids, size_t *count, uint32_t id) {
     }
 }
 
+static void put_group_listener(state_t *state, uint32_t group_id, uint32_t user) {
+    group_t *group = group_find(state, group_id);
+    ASSERT(group != NULL);
+    ids_append(&group->listeners, &group->listener_count, &group->listener_room, user);
+    state->listener_changes += 1;
+}
+
+static void drop_group_listener(state_t *state, uint32_t group_id, uint32_t user) {
+    group_t *group = group_find(state, group_id);
+    ASSERT(group != NULL);
+    ids_remove(group->listeners, &group->listener_count, user);
+    state->listener_changes += 1;
+}
+
+void model_put_listener(state_t *state, uint32_t user_id, uint64_t connection) {
+    user_t *user = user_find(state, user_id);
+    ASSERT(user != NULL);
+    for (size_t i = 0; user->listener_count == 0 && i < user->group_count; i++)
+        put_group_listener(state, user->groups[i], user_id);
+    user->listeners = memory_grow(user->listeners, &user->listener_room, user->listener_count + 1,
+                                  sizeof(*user->listeners));
+    user->listeners[user->listener_count++] = connection;
+    state->listener_changes += 1;
+}
+
+void model_drop_listener(state_t *state, uint32_t user_id, uint64_t connection) {
+    user_t *user = user_find(state, user_id);
+    ASSERT(user != NULL && user->listener_count > 0);
+    size_t index = 0;
+    while (user->listeners[index] != connection) {
+        index += 1;
+        ASSERT(index < user->listener_count);
+    }
+    user->listener_count -= 1;
+    user->listeners[index] = user->listeners[user->listener_count];
+    state->listener_changes += 1;
+    if (user->listener_count > 0)
+        return;
+    memory_free(user->listeners);
+    user->listeners = NULL;
+    user->listener_room = 0;
+    for (size_t i = 0; i < user->group_count; i++)
+        drop_group_listener(state, user->groups[i], user_id);
+}
+
 bool model_put_member(state_t *state, const member_record_t *record) {
     user_t *user = user_find(state, record->user);
     group_t *group = group_find(state, record->group);
@@ -196,6 +241,8 @@ bool model_put_member(state_t *state, const member_record_t *record) {
     *(uint8_t *)map_put(state->members, record) = 1;
     ids_append(&user->groups, &user->group_count, &user->group_room, record->group);
     ids_append(&group->members, &group->member_count, &group->member_room, record->user);
+    if (user->listener_count > 0)
+        put_group_listener(state, record->group, record->user);
     return true;
 }
 
@@ -206,6 +253,7 @@ void model_drop_member(state_t *state, const member_record_t *record) {
     (void)map_remove(state->members, record);
     ids_remove(user->groups, &user->group_count, record->group);
     ids_remove(group->members, &group->member_count, record->user);
+    drop_group_listener(state, record->group, record->user);
 }
 
 bool model_is_member(const state_t *state, uint32_t group, uint32_t user) {
@@ -219,15 +267,20 @@ static void free_realm(realm_t *realm) {
     memory_free(realm->parked);
     memory_free(realm->refused);
     memory_free(realm->rejections);
+    memory_free(realm->segments.marks);
+    memory_free(realm->marks.marks);
 }
 
 void model_free_rows(state_t *state) {
     for (size_t i = 0; i < state->user_count; i++) {
         memory_free(state->users[i].tokens);
         memory_free(state->users[i].groups);
+        memory_free(state->users[i].listeners);
     }
-    for (size_t i = 0; i < state->group_count; i++)
+    for (size_t i = 0; i < state->group_count; i++) {
         memory_free(state->groups[i].members);
+        memory_free(state->groups[i].listeners);
+    }
     for (size_t i = 0; i < state->realm_count; i++)
         free_realm(&state->realms[i]);
     memory_free(state->users);

@@ -5,6 +5,7 @@
 #ifndef REALMGATE_CORE_MODEL_H
 #define REALMGATE_CORE_MODEL_H
 
+#include "base/bucket.h"
 #include "base/map.h"
 #include "core/state.h"
 
@@ -23,12 +24,17 @@ typedef struct user {
     size_t token_count, token_room;
     uint32_t *groups;
     size_t group_count, group_room;
+    uint64_t *listeners; /* its connections that listen */
+    size_t listener_count, listener_room;
+    uint32_t ref_count; /* a removed user's are still counted down */
 } user_t;
 
 typedef struct group {
     group_record_t record;
     uint32_t *members; /* in order of joining */
     size_t member_count, member_room;
+    uint32_t *listeners; /* the members that have listening connections */
+    size_t listener_count, listener_room;
 } group_t;
 
 /* A request that waits until an earlier one of its connection is answered. */
@@ -43,10 +49,17 @@ typedef struct session {
     uint32_t user; /* 0 = not authenticated */
     bool blocked;  /* a request is with a worker, a peer or the store */
     bool has_token;
+    bool listening;              /* stands among its user's listeners */
     uint8_t token[DIGEST_BYTES]; /* digest of the token that bound this connection */
     uint32_t deferred_count;
     deferred_t *deferred, *deferred_last;
 } session_t;
+
+/* An address that logins come from. */
+typedef struct source {
+    bucket_t failures;
+    uint32_t jobs; /* with the password workers */
+} source_t;
 
 /* A request that waits for a worker, the store or a peer, found by its job number. */
 typedef enum pending_kind {
@@ -62,8 +75,9 @@ typedef enum pending_kind {
 typedef struct pending {
     pending_kind_t kind;
     ticket_t ticket;
-    uint32_t user; /* AUTH: the user tried, 0 = unknown; else who asks */
-    name_t name;   /* the user or group that it is about */
+    uint64_t source; /* where it came from, see request_t */
+    uint32_t user;   /* AUTH: the user tried, 0 = unknown; else who asks */
+    name_t name;     /* the user or group that it is about */
     bool is_operator;
     password_hash_t hash; /* AUTH: what was verified against */
     uint8_t fast[FAST_DIGEST_BYTES];
@@ -88,9 +102,46 @@ typedef struct parked {
     uint64_t number;
     int64_t time_ms;
     int64_t deadline_us;
+    uint64_t broadcast; /* 0, or the broadcast whose row `row` waits for the verdict */
+    uint32_t row;
     char *text; /* of a group message: for our own copy */
     size_t text_bytes;
 } parked_t;
+
+/* A request with a ref, on its way to its reply. */
+typedef struct asked {
+    bool keeps;                       /* its outcome is kept, under the digest */
+    uint8_t digest[REF_DIGEST_BYTES]; /* of the user and the ref */
+    uint8_t length;
+    char ref[REF_BYTES_MAX];
+} asked_t;
+
+/* What came, or will come, of a request with a ref. The row in the store says the same. */
+typedef struct ref {
+    uint64_t number;
+    int64_t time_ms;
+    uint64_t message;
+    uint32_t user;
+    uint8_t success, code, delivery;
+    bool under_way; /* its reply is still to come */
+    bool stored;    /* there is a row of it: whatever comes of it is kept */
+    uint16_t realm_bytes;
+    uint8_t *realms;
+} ref_t;
+
+/* Connections whose next request has the ref of one that is under way. */
+typedef struct ref_queue {
+    uint64_t *connections;
+    size_t count, room;
+} ref_queue_t;
+
+/* SENDGROUPREALM *, while verdicts are awaited. */
+typedef struct broadcast {
+    ticket_t ticket;
+    uint32_t left; /* verdicts to come */
+    uint32_t count;
+    broadcast_status_t *rows;
+} broadcast_t;
 
 typedef enum link_phase { LINK_IDLE, LINK_DIALLING, LINK_GREETING, LINK_UP } link_phase_t;
 
@@ -102,11 +153,20 @@ typedef enum sweep_purpose {
     SWEEP_LEAVE,  /* the link ends: bounce all */
 } sweep_purpose_t;
 
+/* What has no more room in the stream row, see core/history.h. */
+typedef struct history {
+    stream_mark_t *marks; /* oldest first; row `number + i` is marks[i] */
+    size_t count, room;
+    uint32_t number;
+} history_t;
+
 typedef struct realm {
     realm_record_t record;
     stream_record_t stream;
-    bool touched;    /* its stream row is owed to the store at the end of the batch */
-    bool knows_peer; /* stream.peer was told in this run of the process */
+    history_t segments; /* outgoing: older than those of the stream row */
+    history_t marks;    /* incoming: likewise */
+    bool touched;       /* its stream row is owed to the store at the end of the batch */
+    bool knows_peer;    /* stream.peer was told in this run of the process */
 
     link_phase_t phase;
     uint64_t dial;
@@ -130,8 +190,10 @@ typedef struct realm {
     parked_t *parked; /* ascending seq; [parked_first, parked_count) are live */
     size_t parked_first, parked_count, parked_room;
     sweep_purpose_t sweep;
+    uint32_t swept;    /* the last seq that the sweep under way asked for */
     int64_t expire_us; /* when to look for expired records next */
 
+    uint32_t kept; /* outgoing: the oldest seq that retention left standing, 0 = none */
     peer_rejection_t *rejections; /* incoming: ours, above what the sender has settled */
     size_t rejection_count, rejection_room;
 } realm_t;
@@ -145,6 +207,33 @@ typedef struct candidate {
     int64_t deadline_us;
     int64_t greeted_us;
 } candidate_t;
+
+/* Retention's walk along the front of the log, see retention.h. */
+typedef struct retention {
+    int64_t due_us;    /* when to look next, INT64_MAX = never */
+    uint64_t cursor;   /* all up to here was looked at in this pass */
+    uint64_t old_to;   /* all up to here came longer ago than the retention */
+    uint64_t unclear;  /* the first one behind it whose age is not known, 0 = none */
+    uint64_t cut;      /* the newest message that ever went */
+    uint64_t seen;     /* next_position when rows were asked for last */
+    uint64_t settled;  /* sum of the streams' `done` when the pass over what was left began */
+    bool asked;        /* rows are on their way */
+    bool again;        /* the settings changed: what is on its way counts for nothing */
+    bool left;         /* undelivered ones were left standing */
+    bool clock_known;  /* offset_ms is set */
+    int64_t offset_ms; /* UTC less uptime when it was looked at last */
+    int64_t steady_us; /* since then the clock has not jumped */
+    int64_t left_us;   /* when to see again what was left standing */
+    uint64_t gone;     /* messages that went since the start */
+} retention_t;
+
+/* How much was done by the beginning of a second of uptime. */
+typedef struct rate_mark {
+    int64_t second; /* + 1, so that 0 is none */
+    uint64_t requests, messages;
+} rate_mark_t;
+
+#define RATE_WINDOW_S 60
 
 struct state {
     state_options_t options;
@@ -161,6 +250,7 @@ struct state {
     map_t *tokens;                                 /* digest -> user id */
     map_t *commands;                               /* upper-case word -> row */
 
+    map_t *sources;    /* address -> source_t, in the order of their last attempt */
     map_t *sessions;   /* connection -> session_t */
     map_t *pending;    /* job -> pending_t */
     map_t *pulls;      /* job -> pull_t, in order of deadline */
@@ -173,13 +263,34 @@ struct state {
     size_t password_jobs;
     size_t deferred_bytes; /* memory of all deferred requests */
 
+    map_t *asked;        /* ticket -> asked_t */
+    map_t *refs;         /* digest -> ref_t, in order of number */
+    map_t *ref_queues;   /* digest -> ref_queue_t */
+    uint64_t ref_number; /* the newest */
+    uint32_t admin_refs; /* how many are the admin socket's */
+    int64_t refs_due_us; /* when to look for old ones next */
+
+    map_t *broadcasts;        /* job -> broadcast_t */
+    size_t broadcast_records; /* made for this commit */
+
+    uint64_t listener_changes; /* counts them: who listens where is the same while it is */
+
     map_t *heads;   /* mailbox -> mailbox_head_t */
     map_t *dirty;   /* mailboxes appended to since the checkpoint began */
     map_t *writing; /* mailboxes that the checkpoint under way still owes, or NULL */
     uint64_t next_position, checkpoint, checkpoint_target;
+    size_t settling; /* links whose start is still being settled: until then no request comes */
+    floor_record_t floor;
+    bool skipped;         /* positions, because the store went back in time */
     uint64_t handed_over; /* positions up to this one were in an earlier turn's records */
 
+    bool checkpoint_wanted; /* retention waits for one */
+    retention_t retention;
+
     uint64_t requests, peer_messages, peer_errors;
+    uint64_t refused[LIMIT_COUNT];             /* how often each limit was in the way */
+    rate_mark_t rate_marks[RATE_WINDOW_S];     /* by second modulo RATE_WINDOW_S */
+    uint64_t requests_before, messages_before; /* at the end of the last batch */
     int64_t started_us;
 };
 
@@ -187,8 +298,9 @@ struct state {
 typedef struct turn {
     state_t *state;
     effects_t *effects;
-    int64_t now_ms; /* UTC */
-    int64_t now_us; /* monotonic */
+    size_t answered; /* replies up to this one have got their refs */
+    int64_t now_ms;  /* UTC */
+    int64_t now_us;  /* monotonic */
 } turn_t;
 
 /* Rows by id; NULL for 0, ids outside the table and tombstones. */
@@ -221,6 +333,10 @@ bool model_put_member(state_t *state, const member_record_t *record);
 void model_drop_token(state_t *state, const uint8_t digest[DIGEST_BYTES]);
 void model_drop_member(state_t *state, const member_record_t *record);
 bool model_is_member(const state_t *state, uint32_t group, uint32_t user);
+
+/* A connection of the user begins, or ends, to listen: the user's row, and those of its groups. */
+void model_put_listener(state_t *state, uint32_t user, uint64_t connection);
+void model_drop_listener(state_t *state, uint32_t user, uint64_t connection);
 
 /* Frees what the rows own. */
 void model_free_rows(state_t *state);

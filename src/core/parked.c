@@ -8,6 +8,8 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "broadcast.h"
+#include "listen.h"
 #include "mailbox.h"
 #include "stream.h"
 
@@ -48,10 +50,11 @@ void stream_copy_group(turn_t *turn, const realm_t *realm, const message_t *like
         turn, mailbox_address(MAILBOX_GROUP_REALM, group->record.id, realm->record.id));
     copy->group = true;
     copy->number = like->number;
-    copy->time_ms = like->time_ms;
+    mailbox_date(turn, copy, like->time_ms);
     copy->from = effects_copy(turn->effects, like->from);
     copy->to = effects_copy(turn->effects, like->to);
     copy->text = effects_copy(turn->effects, like->text);
+    listen_notify(turn, copy);
 }
 
 /* The record has its local consequences from now on. */
@@ -71,7 +74,7 @@ static void settle(turn_t *turn, realm_t *realm, const parked_t *parked) {
 }
 
 static const char *success_text(const parked_t *parked) {
-    return parked->group == 0 ? "Pesan realm dikirim" : "Pesan grup realm terkirim";
+    return parked->group == 0 ? "Pesan realm dikirim" : BROADCAST_TEXT;
 }
 
 /* The record was committed in an earlier turn: if this one's commit fails it is queued all the
@@ -87,7 +90,20 @@ static void note_queued(turn_t *turn, const parked_t *parked) {
 
 static void answer(turn_t *turn, realm_t *realm, const parked_t *parked, delivery_t delivery) {
     settle(turn, realm, parked);
+    if (parked->broadcast != 0) {
+        broadcast_verdict(turn, parked, delivery, CODE_OK);
+        return;
+    }
     answer_sent(turn, parked->ticket, success_text(parked), parked->number, delivery);
+    note_queued(turn, parked);
+}
+
+static void answer_refused(turn_t *turn, const parked_t *parked, code_t code) {
+    if (parked->broadcast != 0) {
+        broadcast_verdict(turn, parked, DELIVERY_NONE, code);
+        return;
+    }
+    answer_error(turn, parked->ticket, code);
     note_queued(turn, parked);
 }
 
@@ -125,8 +141,7 @@ bool parked_refused(turn_t *turn, realm_t *realm, const peer_rejection_t *refusa
     verdict->position = parked->number;
     verdict->code = refusal->code;
     realm->stream.settled = parked->seq;
-    answer_error(turn, parked->ticket, refusal->code);
-    note_queued(turn, parked);
+    answer_refused(turn, parked, refusal->code);
     drop_front(realm);
     return true;
 }

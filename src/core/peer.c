@@ -77,7 +77,7 @@ static void on_ackrealm(turn_t *turn, const peer_channel_t *channel,
     link_dial(turn, realm);
     stream_heard(turn, realm, &message->ackrealm.standing, realm->phase != LINK_UP);
     peer_message_t *answer = send_welcome(turn, channel, message, REFUSAL_NONE);
-    stream_standing(turn, realm, &answer->welcome.standing);
+    stream_standing_all(turn, realm, &answer->welcome.standing);
 }
 
 static void on_welcome(turn_t *turn, realm_t *realm, const peer_channel_t *channel,

@@ -6,7 +6,9 @@
 #include "answer.h"
 #include "base/code.h"
 #include "base/text.h"
+#include "listen.h"
 #include "mailbox.h"
+#include "quota.h"
 #include "session.h"
 
 #include <string.h>
@@ -22,11 +24,15 @@ void private_send(call_t *call) {
         answer_error(turn, call->ticket, CODE_NO_USER);
         return;
     }
+    mailbox_t mailbox = mailbox_address(MAILBOX_PRIVATE, to->record.id, 0);
+    if (!quota_mailbox(turn, call->ticket, mailbox))
+        return;
     const user_t *from = user_find(turn->state, call->user);
-    message_t *message = mailbox_append(turn, mailbox_address(MAILBOX_PRIVATE, to->record.id, 0));
+    message_t *message = mailbox_append(turn, mailbox);
     message->from = effects_copy(turn->effects, name_span(&from->record.name));
     message->to = effects_copy(turn->effects, name_span(&name));
     message->text = effects_copy(turn->effects, text);
+    listen_notify(turn, message);
     answer_sent(turn, call->ticket, "Message sent", message->number, DELIVERY_NONE);
 }
 
@@ -86,8 +92,9 @@ static message_state_t state_of(const state_t *state, const message_t *message, 
     if (mailbox_kind(message->mailbox) != MAILBOX_OUTBOX)
         return MESSAGE_DELIVERED;
     const realm_t *realm = realm_find(state, mailbox_realm(message->mailbox));
-    bool settled = realm == NULL || message->seq <= realm->stream.done;
-    return settled ? MESSAGE_DELIVERED : MESSAGE_QUEUED;
+    /* What a restored peer lost is sent again, but was delivered once and stays so. */
+    bool judged = realm == NULL || message->seq <= realm->stream.judged;
+    return judged ? MESSAGE_DELIVERED : MESSAGE_QUEUED;
 }
 
 void private_looked_up(turn_t *turn, const pending_t *pending, const event_t *event) {

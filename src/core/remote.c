@@ -8,8 +8,11 @@
 #include "answer.h"
 #include "base/assert.h"
 #include "base/text.h"
+#include "broadcast.h"
 #include "group.h"
 #include "mailbox.h"
+#include "quota.h"
+#include "ref.h"
 #include "seal.h"
 #include "session.h"
 #include "stream.h"
@@ -27,13 +30,28 @@ static realm_t *argument_realm(call_t *call, unsigned index) {
     return realm;
 }
 
-/* Appends a record to the outbox, from the caller to `to`. NULL if QUEUE_FULL was answered. */
-static message_t *queue_record(call_t *call, realm_t *realm, const name_t *to, size_t body_bytes) {
+/* Whether a body of this size may be queued; answers QUEUE_FULL or BUSY if not. */
+static bool has_room(const call_t *call, const realm_t *realm, size_t body_bytes) {
     turn_t *turn = call->turn;
-    if (!stream_has_room(turn->state, realm, body_bytes)) {
-        answer_error(turn, call->ticket, CODE_QUEUE_FULL);
-        return NULL;
-    }
+    if (!quota_mailbox(turn, call->ticket, mailbox_address(MAILBOX_OUTBOX, 0, realm->record.id)))
+        return false;
+    if (stream_has_room(turn->state, realm, body_bytes))
+        return true;
+    quota_refused_outbox(turn->state, realm);
+    answer_error(turn, call->ticket, CODE_QUEUE_FULL);
+    return false;
+}
+
+/* Whether our own group has a mailbox for what goes to a realm, or may have one. */
+static bool has_room_for_copy(const call_t *call, const realm_t *realm, const group_t *group) {
+    mailbox_t copies = mailbox_address(MAILBOX_GROUP_REALM, group->record.id, realm->record.id);
+    return quota_mailbox(call->turn, call->ticket, copies);
+}
+
+/* Appends a record to the outbox, which has room for it, from the caller to `to`. */
+static message_t *queue_record(const call_t *call, realm_t *realm, const name_t *to,
+                               size_t body_bytes) {
+    turn_t *turn = call->turn;
     const user_t *from = user_find(turn->state, call->user);
     message_t *message = stream_append(turn, realm, body_bytes);
     message->from = effects_copy(turn->effects, name_span(&from->record.name));
@@ -41,7 +59,7 @@ static message_t *queue_record(call_t *call, realm_t *realm, const name_t *to, s
     return message;
 }
 
-static parked_t parked_of(const call_t *call, const message_t *message, uint32_t group) {
+parked_t remote_parked(const call_t *call, const message_t *message, uint32_t group) {
     return (parked_t){.ticket = call->ticket,
                       .seq = message->seq,
                       .group = group,
@@ -58,33 +76,50 @@ void remote_send(call_t *call) {
     realm_t *realm = argument_realm(call, 0);
     if (realm == NULL)
         return;
-    message_t *message = queue_record(call, realm, &to, text.length);
-    if (message == NULL)
+    if (!has_room(call, realm, text.length))
         return;
+    message_t *message = queue_record(call, realm, &to, text.length);
     message->text = effects_copy(call->turn->effects, text);
-    parked_t parked = parked_of(call, message, 0);
+    parked_t parked = remote_parked(call, message, 0);
+    ref_queued(call->turn, call->ticket, parked.number);
     stream_park(call->turn, realm, &parked, text);
+}
+
+message_t *remote_group_record(const call_t *call, realm_t *realm, const group_t *group,
+                               span_t text) {
+    message_t *message =
+        queue_record(call, realm, &group->record.name, text.length + SEAL_OVERHEAD_BYTES);
+    message->group = true;
+    message->sealed = true;
+    seal_address_t address = seal_address_of(call->turn->state, message);
+    message->text = seal_text(call->turn, &address, group, text);
+    return message;
+}
+
+static void send_group_everywhere(call_t *call, span_t text) {
+    const group_t *group = group_of_member(call, 1);
+    if (group != NULL)
+        broadcast_send(call, group, text);
 }
 
 void remote_send_group(call_t *call) {
     span_t text;
     if (!argument_text(call, 2, &text))
         return;
+    if (span_equal(call->arguments[0], span_of("*"))) {
+        send_group_everywhere(call, text);
+        return;
+    }
     realm_t *realm = argument_realm(call, 0);
     if (realm == NULL)
         return;
     const group_t *group = group_of_member(call, 1);
-    if (group == NULL)
+    if (group == NULL || !has_room(call, realm, text.length + SEAL_OVERHEAD_BYTES) ||
+        !has_room_for_copy(call, realm, group))
         return;
-    message_t *message =
-        queue_record(call, realm, &group->record.name, text.length + SEAL_OVERHEAD_BYTES);
-    if (message == NULL)
-        return;
-    message->group = true;
-    message->sealed = true;
-    seal_address_t address = seal_address_of(call->turn->state, message);
-    message->text = seal_text(call->turn, &address, group, text);
-    parked_t parked = parked_of(call, message, group->record.id);
+    const message_t *message = remote_group_record(call, realm, group, text);
+    parked_t parked = remote_parked(call, message, group->record.id);
+    ref_queued(call->turn, call->ticket, parked.number);
     stream_park(call->turn, realm, &parked, text);
 }
 

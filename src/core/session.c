@@ -5,10 +5,14 @@
 #include "session.h"
 
 #include "answer.h"
+#include "attempts.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "listen.h"
+#include "quota.h"
+#include "ref.h"
 
 #include <string.h>
 
@@ -16,13 +20,15 @@ static session_t *session_find(const state_t *state, uint64_t connection) {
     return map_get(state->sessions, &connection);
 }
 
-static void defer(turn_t *turn, session_t *session, ticket_t ticket, const request_t *request,
+/* Behind the others. False if BUSY was answered. */
+static bool defer(turn_t *turn, session_t *session, ticket_t ticket, const request_t *request,
                   const char *line) {
     size_t bytes = sizeof(deferred_t) + request->line_bytes;
     if (session->deferred_count == DEFERRED_REQUESTS_MAX ||
         turn->state->deferred_bytes + bytes > DEFERRED_BYTES_MAX) {
-        answer_error(turn, ticket, CODE_BUSY);
-        return;
+        quota_refused(turn->state, LIMIT_DEFERRED_BYTES);
+        ref_refuse(turn, ticket, request, line, CODE_BUSY);
+        return false;
     }
     deferred_t *deferred = memory_alloc(bytes);
     turn->state->deferred_bytes += bytes;
@@ -35,14 +41,27 @@ static void defer(turn_t *turn, session_t *session, ticket_t ticket, const reque
         session->deferred_last->next = deferred;
     session->deferred_last = deferred;
     session->deferred_count += 1;
+    return true;
+}
+
+/* The connection waits until the request that is under way with this ref has its reply. */
+static void await_ref(turn_t *turn, uint64_t connection, const uint8_t awaited[REF_DIGEST_BYTES]) {
+    session_block(turn, connection);
+    ref_wait(turn->state, awaited, connection);
 }
 
 void session_request(turn_t *turn, ticket_t ticket, const request_t *request, const char *line) {
+    uint8_t awaited[REF_DIGEST_BYTES];
     session_t *session = session_find(turn->state, ticket.connection);
-    if (session != NULL && (session->blocked || session->deferred != NULL))
-        defer(turn, session, ticket, request, line);
-    else
-        command_run(turn, ticket, request, line);
+    if (session != NULL && (session->blocked || session->deferred != NULL)) {
+        (void)defer(turn, session, ticket, request, line);
+        return;
+    }
+    if (command_run(turn, ticket, request, line, awaited))
+        return;
+    session = map_put(turn->state->sessions, &ticket.connection);
+    if (defer(turn, session, ticket, request, line))
+        await_ref(turn, ticket.connection, awaited);
 }
 
 void session_block(turn_t *turn, uint64_t connection) {
@@ -82,6 +101,14 @@ static void free_one(state_t *state, deferred_t *deferred) {
     memory_free(deferred);
 }
 
+static void put_back(session_t *session, deferred_t *deferred) {
+    if (session->deferred == NULL)
+        session->deferred_last = deferred;
+    deferred->next = session->deferred;
+    session->deferred = deferred;
+    session->deferred_count += 1;
+}
+
 static void run_deferred(turn_t *turn, uint64_t connection) {
     for (;;) {
         session_t *session = session_find(turn->state, connection);
@@ -89,7 +116,13 @@ static void run_deferred(turn_t *turn, uint64_t connection) {
             return;
         deferred_t *deferred = take_first(session);
         ticket_t ticket = {.connection = connection, .slot = deferred->slot};
-        command_run(turn, ticket, &deferred->request, deferred->line);
+        uint8_t awaited[REF_DIGEST_BYTES];
+        if (!command_run(turn, ticket, &deferred->request, deferred->line, awaited)) {
+            put_back(session, deferred);
+            await_ref(turn, connection, awaited);
+            return;
+        }
+        ref_answered(turn);
         free_one(turn->state, deferred);
     }
 }
@@ -112,10 +145,12 @@ void session_closed(state_t *state, uint64_t connection) {
     if (session == NULL)
         return;
     free_deferred(state, session);
+    listen_stop(state, connection, session);
     (void)map_remove(state->sessions, &connection);
 }
 
-static void unbind(session_t *session) {
+static void unbind(state_t *state, uint64_t connection, session_t *session) {
+    listen_stop(state, connection, session);
     session->user = 0;
     session->has_token = false;
     crypto_wipe(session->token, sizeof(session->token));
@@ -123,11 +158,14 @@ static void unbind(session_t *session) {
 
 void session_unbind_user(state_t *state, uint32_t user) {
     size_t cursor = 0;
+    const void *key;
     void *value;
-    while (map_next(state->sessions, &cursor, NULL, &value)) {
+    while (map_next(state->sessions, &cursor, &key, &value)) {
         session_t *session = value;
+        uint64_t connection;
+        memcpy(&connection, key, sizeof(connection));
         if (session->user == user)
-            unbind(session);
+            unbind(state, connection, session);
     }
 }
 
@@ -182,24 +220,35 @@ static span_t token_give(turn_t *turn, user_t *user, session_t *session) {
 
 static void auth_accept(turn_t *turn, ticket_t ticket, user_t *user) {
     session_t *session = map_put(turn->state->sessions, &ticket.connection);
+    if (session->user != user->record.id)
+        listen_stop(turn->state, ticket.connection, session);
     span_t token = token_give(turn, user, session);
-    effects_reply(turn->effects, ticket, REPLY_TEXT)->text.text = token;
+    reply_t *reply = effects_reply(turn->effects, ticket, REPLY_TEXT);
+    reply->text.text = token;
+    reply->binding = BINDING_USER;
 }
 
-pending_t *session_await_password(turn_t *turn, ticket_t ticket, pending_kind_t kind,
-                                  password_job_t **job) {
+pending_t *session_await_password(const call_t *call, pending_kind_t kind, password_job_t **job) {
+    turn_t *turn = call->turn;
     state_t *state = turn->state;
     if (state->password_jobs >= PASSWORD_JOBS_MAX) {
-        answer_error(turn, ticket, CODE_BUSY);
+        quota_refused(state, LIMIT_PASSWORD_JOBS);
+        answer_error(turn, call->ticket, CODE_BUSY);
+        return NULL;
+    }
+    if (!attempt_begin(turn, call->source)) {
+        answer_reason(turn, call->ticket, CODE_BUSY, "too many attempts from this address");
         return NULL;
     }
     state->password_jobs += 1;
     *job = effects_password(turn->effects, PASSWORD_HASH);
     (*job)->job = model_job(state);
-    session_block(turn, ticket.connection);
+    (*job)->source = call->source;
+    session_block(turn, call->ticket.connection);
     pending_t *pending = map_put(state->pending, &(*job)->job);
     pending->kind = kind;
-    pending->ticket = ticket;
+    pending->ticket = call->ticket;
+    pending->source = call->source;
     return pending;
 }
 
@@ -223,7 +272,7 @@ void session_auth(call_t *call) {
         return;
     }
     password_job_t *job;
-    pending_t *pending = session_await_password(call->turn, call->ticket, PENDING_AUTH, &job);
+    pending_t *pending = session_await_password(call, PENDING_AUTH, &job);
     if (pending == NULL)
         return;
     pending->user = user == NULL ? 0 : user->record.id;
@@ -239,8 +288,10 @@ void session_auth_verified(turn_t *turn, const pending_t *pending, bool ok) {
     /* The password may have been changed while the worker was busy. */
     bool same =
         user != NULL && memcmp(&user->record.password, &pending->hash, sizeof(pending->hash)) == 0;
-    if (session_find(turn->state, pending->ticket.connection) == NULL)
+    if (session_find(turn->state, pending->ticket.connection) == NULL) {
+        ref_drop(turn->state, pending->ticket);
         return;
+    }
     if (!ok || !same) {
         answer_error(turn, pending->ticket, CODE_AUTH_FAILED);
         effects_log(turn->effects, "auth-failed", user == NULL ? NULL : &user->record.name)
@@ -266,12 +317,15 @@ void session_resume(call_t *call) {
         return;
     }
     session_t *session = map_put(state->sessions, &call->ticket.connection);
+    if (session->user != *id)
+        listen_stop(state, call->ticket.connection, session);
     session->user = *id;
     session->has_token = true;
     memcpy(session->token, digest, sizeof(digest));
     span_t name = name_span(&user_find(state, *id)->record.name);
-    effects_reply(turn->effects, call->ticket, REPLY_TEXT)->text.text =
-        effects_copy(turn->effects, name);
+    reply_t *reply = effects_reply(turn->effects, call->ticket, REPLY_TEXT);
+    reply->text.text = effects_copy(turn->effects, name);
+    reply->binding = BINDING_USER;
 }
 
 void session_logout(call_t *call) {
@@ -283,8 +337,10 @@ void session_logout(call_t *call) {
         memcpy(gone->token.digest, session->token, DIGEST_BYTES);
         model_drop_token(state, session->token);
     }
-    unbind(session);
+    unbind(state, call->ticket.connection, session);
     answer_text(call->turn, call->ticket, "Logout berhasil");
+    effects_t *effects = call->turn->effects;
+    effects->replies[effects->reply_count - 1].binding = BINDING_NOBODY;
 }
 
 void session_ping(call_t *call) {

@@ -5,7 +5,7 @@
 #ifndef REALMGATE_CORE_SESSION_H
 #define REALMGATE_CORE_SESSION_H
 
-#include "model.h"
+#include "command.h"
 
 /* Runs a client's request now, or defers it behind the one its connection waits for. */
 void session_request(turn_t *turn, ticket_t ticket, const request_t *request, const char *line);
@@ -32,8 +32,8 @@ void session_fast_digest(const state_t *state, uint32_t user, span_t password,
                          uint8_t out[FAST_DIGEST_BYTES]);
 
 /* Asks the password workers; the connection is blocked until the answer. Returns the pending row to
- * fill in, or NULL when too many are under way (BUSY is answered then). */
-pending_t *session_await_password(turn_t *turn, ticket_t ticket, pending_kind_t kind,
-                                  password_job_t **job);
+ * fill in, or NULL when too many are under way, or too many of this address have failed (BUSY is
+ * answered then). */
+pending_t *session_await_password(const call_t *call, pending_kind_t kind, password_job_t **job);
 
 #endif

@@ -6,19 +6,27 @@
 
 #include "account.h"
 #include "answer.h"
+#include "attempts.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "broadcast.h"
 #include "candidate.h"
 #include "command.h"
 #include "group.h"
+#include "history.h"
 #include "link.h"
+#include "load.h"
 #include "mailbox.h"
 #include "model.h"
 #include "peer.h"
+#include "position.h"
 #include "private.h"
+#include "ref.h"
 #include "remote.h"
+#include "retention.h"
+#include "server.h"
 #include "session.h"
 #include "stream.h"
 
@@ -42,6 +50,7 @@ state_t *state_new(const state_options_t *options) {
     state->realm_keys = new_map(state, KEY_BYTES, sizeof(uint32_t));
     state->members = new_map(state, sizeof(member_record_t), 1);
     state->tokens = new_map(state, DIGEST_BYTES, sizeof(uint32_t));
+    state->sources = new_map(state, sizeof(uint64_t), sizeof(source_t));
     state->sessions = new_map(state, sizeof(uint64_t), sizeof(session_t));
     state->pending = new_map(state, sizeof(uint64_t), sizeof(pending_t));
     state->pulls = new_map(state, sizeof(uint64_t), sizeof(pull_t));
@@ -51,6 +60,11 @@ state_t *state_new(const state_options_t *options) {
     state->dirty = new_map(state, sizeof(mailbox_t), 1);
     model_draw(state, seed, sizeof(seed));
     state->commands = command_index(seed);
+    state->asked = new_map(state, 2 * sizeof(uint64_t), sizeof(asked_t));
+    state->refs = new_map(state, REF_DIGEST_BYTES, sizeof(ref_t));
+    state->ref_queues = new_map(state, REF_DIGEST_BYTES, sizeof(ref_queue_t));
+    state->broadcasts = new_map(state, sizeof(uint64_t), sizeof(broadcast_t));
+    state->refs_due_us = INT64_MAX;
     return state;
 }
 
@@ -60,12 +74,15 @@ void state_destroy(state_t **pointer) {
         return;
     *pointer = NULL;
     session_free_all(state);
+    ref_free_all(state);
+    broadcast_free_all(state);
     model_free_rows(state);
-    map_t **maps[] = {&state->user_names, &state->group_names, &state->realm_names,
-                      &state->realm_keys, &state->members,     &state->tokens,
-                      &state->sessions,   &state->pending,     &state->pulls,
-                      &state->candidates, &state->dials,       &state->heads,
-                      &state->dirty,      &state->writing,     &state->commands};
+    map_t **maps[] = {
+        &state->user_names, &state->group_names, &state->realm_names, &state->realm_keys,
+        &state->members,    &state->tokens,      &state->sessions,    &state->pending,
+        &state->sources,    &state->pulls,       &state->candidates,  &state->dials,
+        &state->heads,      &state->dirty,       &state->writing,     &state->commands,
+        &state->asked,      &state->refs,        &state->ref_queues,  &state->broadcasts};
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
         map_destroy(maps[i]);
     memory_free(state->ready);
@@ -95,6 +112,8 @@ static bool load_rejection(state_t *state, const rejection_record_t *record) {
 }
 
 bool state_load(state_t *state, const record_t *record) {
+    if (!load_fits(state, record))
+        return false;
     switch (record->kind) {
     case RECORD_USER:
         return model_put_user(state, &record->user);
@@ -118,36 +137,44 @@ bool state_load(state_t *state, const record_t *record) {
         if (state->next_position <= state->checkpoint)
             state->next_position = state->checkpoint + 1;
         return true;
+    case RECORD_SEGMENT:
+    case RECORD_MARK:
+        return history_load(state, record);
+    case RECORD_FLOOR:
+        return position_load(state, &record->floor);
+    case RECORD_CUT:
+        return retention_load(state, &record->cut);
     case RECORD_MESSAGE:
         return mailbox_load(state, &record->message);
+    case RECORD_REF:
+        return ref_load(state, &record->ref);
     default:
         return false;
     }
 }
 
-/* Marks of a stream within its outbox, segments ascending. */
-static bool stream_fits(const state_t *state, const realm_t *realm) {
-    const stream_record_t *stream = &realm->stream;
-    uint32_t head = stream_head(state, realm);
-    bool fits = stream->done <= stream->judged && stream->judged <= head && stream->settled <= head;
-    for (unsigned i = 0; fits && i < stream->segment_count; i++) {
-        uint32_t before = i == 0 ? 0 : stream->segments[i - 1].seq;
-        fits = stream->segments[i].seq > before && stream->segments[i].seq <= head;
-    }
-    return fits;
-}
-
 bool state_loaded(const state_t *state) {
-    for (size_t i = 0; i < state->realm_count; i++) {
-        if (!stream_fits(state, &state->realms[i]))
-            return false;
-    }
-    return true;
+    return load_fits_together(state);
 }
 
 code_t state_trust(state_t *state, const name_t *name, const uint8_t key[KEY_BYTES],
                    effects_t *effects) {
     return link_pin(state, effects, name, key);
+}
+
+/* Whether it counts as a failed login: a wrong password, of a user or a group; and each REGISTER,
+ * so that nobody makes users without end. */
+static bool is_failure(const state_t *state, const pending_t *pending, const event_t *event) {
+    switch (pending->kind) {
+    case PENDING_AUTH:
+        return !event->password.ok;
+    case PENDING_REGISTER:
+        return true;
+    case PENDING_JOIN_GROUP:
+        return !group_opens(state, &pending->name, event->password.key);
+    default:
+        return false;
+    }
 }
 
 static void on_password(turn_t *turn, const event_t *event) {
@@ -157,6 +184,7 @@ static void on_password(turn_t *turn, const event_t *event) {
     pending_t pending = *found;
     (void)map_remove(state->pending, &event->password.job);
     state->password_jobs -= 1;
+    attempt_end(turn, pending.source, is_failure(state, &pending, event));
     if (pending.kind == PENDING_AUTH)
         session_auth_verified(turn, &pending, event->password.ok);
     else if (!event->password.ok)
@@ -183,13 +211,25 @@ static void on_swept(turn_t *turn, const event_t *event) {
     stream_swept(turn, realm, event);
 }
 
+static void on_settings(turn_t *turn, const event_t *event) {
+    state_options_t *options = &turn->state->options;
+    options->registration_open = event->settings.registration_open;
+    options->accept_any = event->settings.accept_any;
+    options->limits = *event->settings.limits;
+    retention_changed(turn);
+}
+
 static void dispatch(turn_t *turn, const event_t *event) {
     switch (event->kind) {
     case EVENT_START:
         turn->state->started_us = event->uptime_us;
+        position_start(turn);
+        retention_start(turn);
         link_start(turn);
+        ref_start(turn);
         break;
     case EVENT_REQUEST:
+        ASSERT(turn->state->settling == 0);
         session_request(turn, event->request.ticket, event->request.request, event->request.line);
         break;
     case EVENT_CLOSED:
@@ -216,10 +256,18 @@ static void dispatch(turn_t *turn, const event_t *event) {
     case EVENT_SWEPT:
         on_swept(turn, event);
         break;
+    case EVENT_TRIM:
+        retention_trim(turn, event);
+        break;
+    case EVENT_SETTINGS:
+        on_settings(turn, event);
+        break;
     case EVENT_TICK:
         link_tick(turn);
+        retention_tick(turn);
         candidate_tick(turn);
         remote_tick(turn);
+        ref_tick(turn);
         break;
     }
 }
@@ -227,8 +275,11 @@ static void dispatch(turn_t *turn, const event_t *event) {
 void state_step(state_t *state, const event_t *event, effects_t *effects) {
     turn_t turn = {
         .state = state, .effects = effects, .now_ms = event->time_ms, .now_us = event->uptime_us};
+    turn.answered = effects->reply_count;
     dispatch(&turn, event);
+    ref_answered(&turn);
     session_run_ready(&turn);
+    ASSERT(turn.answered == effects->reply_count);
     ASSERT(state->ready_count == 0);
 }
 
@@ -243,7 +294,9 @@ void state_batch_end(state_t *state, int64_t uptime_us, size_t heads_max, effect
     }
     state->touched_count = 0;
     mailbox_checkpoint(state, heads_max, effects);
+    server_note(state, uptime_us);
     state->handed_over = state->next_position - 1;
+    state->broadcast_records = 0;
 }
 
 static int64_t earlier(int64_t a, int64_t b) {
@@ -252,27 +305,6 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 int64_t state_next_tick_us(const state_t *state) {
     int64_t due = earlier(link_due_us(state), candidate_due_us(state));
-    return earlier(due, remote_due_us(state));
-}
-
-void server_check(call_t *call) {
-    const state_t *state = call->turn->state;
-    reply_t *reply = effects_reply(call->turn->effects, call->ticket, REPLY_SERVER);
-    server_status_t *server = &reply->server;
-    server->realm = state->options.realm;
-    server->uptime_ms = (call->turn->now_us - state->started_us) / 1000;
-    server->users = map_count(state->user_names);
-    server->groups = map_count(state->group_names);
-    server->sessions = map_count(state->sessions);
-    server->mailboxes = map_count(state->heads);
-    server->messages = state->next_position - 1;
-    server->requests = state->requests;
-    server->peer_messages = state->peer_messages;
-    server->peer_errors = state->peer_errors;
-    for (size_t i = 0; i < state->realm_count; i++) {
-        const realm_t *realm = &state->realms[i];
-        if (realm->record.linked && !realm->record.gone)
-            server->links += 1;
-        server->queued += stream_queued(state, realm);
-    }
+    due = earlier(due, retention_due_us(state));
+    return earlier(due, earlier(remote_due_us(state), state->refs_due_us));
 }

@@ -10,8 +10,9 @@
  *
  *     settled   local consequences done (own copy of a group message)     <= head
  *     done      the peer took or refused it, or it expired                <= head
- *     judged    highest `done` ever
- *     taken     what the peer's mark says in our seqs; sent: handed to the dial, sent >= taken
+ *     judged    its sender has its verdict; above `done` while a peer that was restored from a
+ *               backup is sent again what it lost. What has a bad verdict is stepped over then <=
+ * head taken     what the peer's mark says in our seqs; sent: handed to the dial, sent >= taken
  *
  * Incoming. Taken only on top of the mark; the record's effect and the mark move in one commit;
  * what is refused is remembered until the sender says that it has settled it.
@@ -62,6 +63,8 @@ void stream_take(turn_t *turn, realm_t *realm, const peer_message_t *message);
 void stream_forget(turn_t *turn, realm_t *realm, uint32_t done);
 /* Incoming: our standing, for any message to the peer. Copied into the effects. */
 void stream_standing(turn_t *turn, const realm_t *realm, peer_standing_t *standing);
+/* For a handshake: with all marks that we remember. */
+void stream_standing_all(turn_t *turn, const realm_t *realm, peer_standing_t *standing);
 
 /* Our own copy of a group message that went (or waits to go) to a realm. */
 void stream_copy_group(turn_t *turn, const realm_t *realm, const message_t *like);

@@ -4,7 +4,10 @@
  */
 #include "base/memory.h"
 #include "base/text.h"
+#include "history.h"
+#include "listen.h"
 #include "mailbox.h"
+#include "quota.h"
 #include "seal.h"
 #include "stream.h"
 
@@ -28,11 +31,12 @@ static void deliver(turn_t *turn, const realm_t *realm, mailbox_t mailbox,
     message_t *message = mailbox_append(turn, mailbox);
     message->group = record->kind == PEER_RECVGROUPREALM;
     message->number = record->number;
-    message->time_ms = record->time_ms;
+    mailbox_date(turn, message, record->time_ms);
     message->origin = effects_copy(turn->effects, name_span(&realm->record.name));
     message->from = effects_copy(turn->effects, name_span(from));
     message->to = effects_copy(turn->effects, name_span(to));
     message->text = text;
+    listen_notify(turn, message);
 }
 
 static code_t take_private(turn_t *turn, const realm_t *realm, const peer_record_t *record,
@@ -44,6 +48,8 @@ static code_t take_private(turn_t *turn, const realm_t *realm, const peer_record
     if (code != CODE_OK)
         return code;
     mailbox_t mailbox = mailbox_address(MAILBOX_REALM, user->record.id, realm->record.id);
+    if (!quota_allows_mailbox(turn, mailbox))
+        return CODE_BUSY;
     deliver(turn, realm, mailbox, record, from, to, effects_copy(turn->effects, record->body));
     return CODE_OK;
 }
@@ -66,6 +72,8 @@ static code_t take_group(turn_t *turn, const realm_t *realm, const peer_record_t
     if (code != CODE_OK)
         return code;
     mailbox_t mailbox = mailbox_address(MAILBOX_GROUP_REALM, group->record.id, realm->record.id);
+    if (!quota_allows_mailbox(turn, mailbox))
+        return CODE_BUSY;
     deliver(turn, realm, mailbox, record, from, to, opened);
     return CODE_OK;
 }
@@ -116,37 +124,43 @@ static void mark_begin(turn_t *turn, realm_t *realm, stream_mark_t first) {
     /* If the seqs went back, what was refused under them belongs to an earlier life of the store.
      */
     forget(turn, realm, first.seq, UINT32_MAX);
-    if (stream->mark_count < STREAM_MARKS_MAX)
-        stream->mark_count += 1;
+    if (stream->mark_count == STREAM_MARKS_MAX)
+        history_mark_out(turn, realm);
+    stream->mark_count += 1;
     memmove(&stream->marks[1], &stream->marks[0],
             (stream->mark_count - 1U) * sizeof(stream->marks[0]));
     stream->marks[0] = (stream_mark_t){.epoch = first.epoch, .seq = first.seq - 1};
 }
 
-/* How many records of the message are known already; all of them if it does not fit on the mark. */
-static uint32_t known_already(stream_mark_t mark, const peer_message_t *message) {
+/* Whether there is anything new in the message, and how many of its records are known already. What
+ * lies between its base and its first record is not sent: the mark moves over it. */
+static bool fits(stream_mark_t mark, const peer_message_t *message, uint32_t *known) {
     stream_mark_t first = message->records.first;
     uint32_t count = message->records.record_count;
+    *known = 0;
     if (first.epoch == 0 || first.seq == 0 || count > UINT32_MAX - first.seq)
-        return count;
+        return false;
     if (mark_equal(mark, message->records.base) &&
         (mark.epoch != first.epoch || first.seq > mark.seq))
-        return 0;
-    if (mark.epoch == first.epoch && mark.seq >= first.seq && mark.seq - first.seq < count)
-        return mark.seq - first.seq + 1;
-    return count;
+        return true;
+    if (mark.epoch != first.epoch || mark.seq < first.seq || mark.seq - first.seq >= count)
+        return false;
+    *known = mark.seq - first.seq + 1;
+    return *known < count;
 }
 
 void stream_take(turn_t *turn, realm_t *realm, const peer_message_t *message) {
     stream_forget(turn, realm, message->records.done);
     stream_mark_t first = message->records.first;
     uint32_t count = message->records.record_count;
-    uint32_t skip = known_already(current_mark(realm), message);
-    if (skip >= count)
+    uint32_t known;
+    if (!fits(current_mark(realm), message, &known))
         return;
     if (current_mark(realm).epoch != first.epoch)
         mark_begin(turn, realm, first);
-    for (uint32_t i = skip; i < count && realm->rejection_count < PEER_REJECTIONS_MAX; i++) {
+    else if (known == 0)
+        realm->stream.marks[0].seq = first.seq - 1;
+    for (uint32_t i = known; i < count && realm->rejection_count < PEER_REJECTIONS_MAX; i++) {
         code_t code = take_one(turn, realm, &message->records.records[i]);
         if (code != CODE_OK)
             refuse(turn, realm, first.seq + i, code);
@@ -156,6 +170,7 @@ void stream_take(turn_t *turn, realm_t *realm, const peer_message_t *message) {
 }
 
 void stream_standing(turn_t *turn, const realm_t *realm, peer_standing_t *standing) {
+    standing->older_count = 0;
     size_t bytes = realm->rejection_count * sizeof(*realm->rejections);
     standing->mark_count = realm->stream.mark_count;
     memcpy(standing->marks, realm->stream.marks, sizeof(standing->marks));
@@ -164,4 +179,14 @@ void stream_standing(turn_t *turn, const realm_t *realm, peer_standing_t *standi
     if (bytes > 0)
         memcpy(copy, realm->rejections, bytes);
     standing->rejections = copy;
+}
+
+void stream_standing_all(turn_t *turn, const realm_t *realm, peer_standing_t *standing) {
+    size_t count = realm->marks.count;
+    stream_standing(turn, realm, standing);
+    stream_mark_t *older = arena_alloc(&turn->effects->arena, count * sizeof(*older));
+    for (size_t i = 0; i < count; i++)
+        older[i] = realm->marks.marks[count - 1 - i];
+    standing->older = older;
+    standing->older_count = (uint16_t)count;
 }

@@ -9,6 +9,7 @@
 #include "base/code.h"
 #include "base/text.h"
 #include "link.h"
+#include "listen.h"
 #include "mailbox.h"
 #include "seal.h"
 #include "stream.h"
@@ -25,6 +26,8 @@ static bool ask(turn_t *turn, realm_t *realm, sweep_purpose_t purpose, uint32_t 
     if (purpose == SWEEP_REJECT)
         last = first;
     realm->sweep = purpose;
+    realm->swept = last;
+    turn->state->settling += purpose == SWEEP_SETTLE;
     sweep_t *sweep = effects_sweep(turn->effects);
     sweep->realm = realm->record.id;
     sweep->query =
@@ -45,14 +48,10 @@ void stream_sweep_start(turn_t *turn, realm_t *realm) {
 }
 
 /* What had its verdict and is only sent again, to a peer that was restored from a backup, does not
- * expire: its sender was told that it arrived. What is queued behind it waits for it. */
-static bool sends_again(const realm_t *realm) {
-    return realm->stream.done < realm->stream.judged;
-}
-
+ * expire: its sender was told that it arrived. What is queued behind it does. */
 void stream_sweep_expired(turn_t *turn, realm_t *realm) {
-    if (realm->sweep == SWEEP_NONE && !sends_again(realm))
-        (void)ask(turn, realm, SWEEP_EXPIRE, realm->stream.done + 1);
+    if (realm->sweep == SWEEP_NONE)
+        (void)ask(turn, realm, SWEEP_EXPIRE, realm->stream.judged + 1);
 }
 
 void stream_sweep_leave(turn_t *turn, realm_t *realm) {
@@ -66,6 +65,9 @@ static void bounce(turn_t *turn, const realm_t *realm, const message_t *message,
     verdict_record_t *verdict = &effects_record(turn->effects, RECORD_VERDICT)->verdict;
     verdict->position = message->position;
     verdict->code = code;
+    /* It was for the realms that have the group: who has not is not meant, and nobody need know. */
+    if (message->broadcast && code == CODE_GROUP_MISMATCH)
+        return;
     const user_t *user = user_sender(turn->state, message);
     if (user == NULL)
         return;
@@ -79,6 +81,7 @@ static void bounce(turn_t *turn, const realm_t *realm, const message_t *message,
     told->from = span_of(ACCOUNT_RESERVED);
     told->to = effects_copy(turn->effects, name_span(&user->record.name));
     told->text = effects_copy(turn->effects, span_of(text));
+    listen_notify(turn, told);
 }
 
 /* The copy that our own group mailbox was still owed. */
@@ -100,8 +103,8 @@ static void settle_one(turn_t *turn, realm_t *realm, const message_t *message) {
 static void swept_settle(turn_t *turn, realm_t *realm, const event_t *event) {
     for (uint32_t i = 0; i < event->sweep.count; i++)
         settle_one(turn, realm, &event->sweep.messages[i]);
-    if (event->sweep.count == 0)
-        realm->stream.settled = stream_head(turn->state, realm); /* retention took them */
+    if (realm->stream.settled < realm->swept)
+        realm->stream.settled = realm->swept; /* retention took the others */
     realm_touch(turn->state, realm);
     if (!ask(turn, realm, SWEEP_SETTLE, realm->stream.settled + 1))
         stream_settle(turn, realm);
@@ -122,23 +125,35 @@ static void swept_reject(turn_t *turn, realm_t *realm, const event_t *event) {
 /* While the link is up nothing expires: it is on its way, and a request may wait for its verdict.
  */
 static bool has_expired(const turn_t *turn, const realm_t *realm, const message_t *message) {
-    return turn->now_ms - message->time_ms >= OUTBOX_EXPIRY_MS && realm->phase != LINK_UP &&
-           !sends_again(realm) && message->seq > realm->taken;
+    int64_t expiry_ms = turn->state->options.limits.queue_expiry_ms;
+    return turn->now_ms - message->time_ms >= expiry_ms && realm->phase != LINK_UP &&
+           message->seq > realm->taken;
+}
+
+/* The record behind `judged` is gone for good. If others are still to be sent again before it,
+ * `done` stays with them; the peer will be told to step over this one. */
+static void give_up(turn_t *turn, realm_t *realm, uint32_t seq) {
+    if (realm->stream.done == realm->stream.judged)
+        stream_done_move(turn, realm, seq);
+    else
+        stream_judged_move(turn, realm, seq);
 }
 
 static void swept_expire(turn_t *turn, realm_t *realm, const event_t *event) {
-    uint32_t expired = 0;
-    for (uint32_t i = 0; i < event->sweep.count; i++) {
+    bool all = realm->phase != LINK_UP;
+    for (uint32_t i = 0; all && i < event->sweep.count; i++) {
         const message_t *message = &event->sweep.messages[i];
-        if (message->seq <= realm->stream.done)
+        if (message->seq <= realm->stream.judged)
             continue;
-        if (!has_expired(turn, realm, message))
+        all = has_expired(turn, realm, message);
+        if (!all)
             break;
         bounce(turn, realm, message, CODE_EXPIRED);
-        stream_done_move(turn, realm, message->seq);
-        expired += 1;
+        give_up(turn, realm, message->seq);
     }
-    if (expired == 0 || !ask(turn, realm, SWEEP_EXPIRE, realm->stream.done + 1))
+    if (all && realm->stream.judged < realm->swept)
+        give_up(turn, realm, realm->swept); /* retention took the others */
+    if (!all || !ask(turn, realm, SWEEP_EXPIRE, realm->stream.judged + 1))
         stream_settle(turn, realm);
 }
 
@@ -151,15 +166,15 @@ static void swept_leave(turn_t *turn, realm_t *realm, const event_t *event) {
             bounce(turn, realm, message, CODE_NO_REALM);
         stream_done_move(turn, realm, message->seq);
     }
-    uint32_t head = stream_head(turn->state, realm);
-    if (event->sweep.count == 0 && realm->stream.done < head)
-        stream_done_move(turn, realm, head); /* retention took them */
+    if (realm->stream.done < realm->swept)
+        stream_done_move(turn, realm, realm->swept); /* retention took the others */
 }
 
 void stream_swept(turn_t *turn, realm_t *realm, const event_t *event) {
     sweep_purpose_t purpose = realm->sweep;
     ASSERT(purpose != SWEEP_NONE);
     realm->sweep = SWEEP_NONE;
+    turn->state->settling -= purpose == SWEEP_SETTLE;
     if (purpose == SWEEP_SETTLE)
         swept_settle(turn, realm, event);
     else if (purpose == SWEEP_REJECT)

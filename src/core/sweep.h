@@ -14,6 +14,7 @@ void sweep_refused(turn_t *turn, realm_t *realm, uint32_t seq);
 /* The parts of stream_out.c that sweeps move. */
 void stream_settle(turn_t *turn, realm_t *realm);
 void stream_done_move(turn_t *turn, realm_t *realm, uint32_t done);
+void stream_judged_move(turn_t *turn, realm_t *realm, uint32_t judged);
 /* The peer's first refusal above a seq, NULL if there is none. */
 const peer_rejection_t *stream_refusal(const realm_t *realm, uint32_t after);
 

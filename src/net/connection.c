@@ -5,6 +5,8 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "guard.h"
+#include "wire/event.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,6 +29,7 @@ void connection_init(connection_t *connection, int fd, bool admin) {
         .state = CONNECTION_OPEN,
         .admin = admin,
         .reply_bytes_mean = REPLY_BYTES_EXPECTED,
+        .visitor = NO_VISITOR,
     };
 }
 
@@ -45,6 +48,7 @@ void connection_deinit(connection_t *connection) {
     connection_tail_free(connection);
     connection_output_free(connection);
     reply_order_destroy(&connection->early);
+    lag_destroy(&connection->lag);
     (void)close(connection->fd);
     connection->fd = -1;
 }
@@ -174,6 +178,23 @@ void connection_answer(connection_t *connection, uint32_t slot, const void *byte
     connection_deliver_early(connection);
 }
 
+bool connection_is_full(const connection_t *connection) {
+    return connection_output_bytes(connection) > EVENT_BACKLOG_MAX;
+}
+
+telling_t connection_tell(connection_t *connection, const connection_news_t *news) {
+    if (lag_holds(connection->lag, news->mailbox)) {
+        return TELLING_NOTHING;
+    }
+    if (!connection_is_full(connection)) {
+        buffer_append(&connection->output, news->frame.bytes, news->frame.length);
+        return TELLING_EVENT;
+    }
+    event_write_lagged(&connection->output, news->name, news->seq);
+    bool added = lag_add(&connection->lag, news->mailbox, connection_output_bytes(connection));
+    return added ? TELLING_LAG : TELLING_FAILED;
+}
+
 /* Gives the memory back when all is sent, and moves the rest to the front when it is the smaller
  * part. */
 static void connection_output_trim(connection_t *connection) {
@@ -201,6 +222,7 @@ bool connection_send(connection_t *connection) {
         return errno == EAGAIN || errno == EINTR;
     }
     connection->output_sent += (size_t)sent;
+    lag_sent(&connection->lag, (size_t)sent);
     connection_output_trim(connection);
     return true;
 }

@@ -5,7 +5,9 @@
 #ifndef REALMGATE_NET_CONNECTION_H
 #define REALMGATE_NET_CONNECTION_H
 
+#include "base/bucket.h"
 #include "base/buffer.h"
+#include "lag.h"
 #include "reply_order.h"
 #include "wire/request.h"
 
@@ -26,8 +28,16 @@ typedef enum connection_state {
     CONNECTION_LINGERS, /* all is sent and our side is shut: waits for the client's end */
 } connection_state_t;
 
-/* A connection is in at most one of the loop's lists. */
-typedef enum connection_list_id { LIST_NONE, LIST_STALLED, LIST_LINGERING } connection_list_id_t;
+/* A connection is in at most one of the loop's lists that share a chain. */
+typedef enum connection_list_id {
+    LIST_NONE,
+    LIST_STALLED,
+    LIST_LINGERING,
+    LIST_NOBODYS
+} connection_list_id_t;
+
+/* What a list chains a connection with. */
+typedef enum connection_chain { CHAIN_OUTPUT, CHAIN_LOGIN, CHAIN_COUNT } connection_chain_t;
 
 typedef struct connection {
     int fd; /* negative: a free place */
@@ -35,11 +45,12 @@ typedef struct connection {
     uint32_t slot_next; /* for the next request */
     uint32_t slot_due;  /* of the next reply to go out */
     uint32_t tail_bytes;
-    uint32_t reply_bytes_mean; /* moving mean of its replies' sizes */
-    uint32_t next;             /* in the list, or of free places */
-    uint32_t previous;
-    uint8_t state; /* connection_state_t */
-    uint8_t list;  /* connection_list_id_t */
+    uint32_t reply_bytes_mean;  /* moving mean of its replies' sizes */
+    uint32_t visitor;           /* the address it counts for, see guard.h */
+    uint32_t next[CHAIN_COUNT]; /* in the list; the first of them also of free places */
+    uint32_t previous[CHAIN_COUNT];
+    uint8_t state;             /* connection_state_t */
+    uint8_t list[CHAIN_COUNT]; /* connection_list_id_t */
     framer_t framer;
     bool admin;
     bool seen;        /* the actor knows of it */
@@ -50,14 +61,25 @@ typedef struct connection {
     bool blocked;     /* the socket takes no more until epoll says so */
     bool in_readable; /* waits in the loop's work list */
     bool in_writable;
-    int64_t since_ms; /* when it came into its list, or last moved there */
-    char *tail;       /* what was read and not framed */
+    bool waited;                   /* its time to log in was over once, while an answer was due */
+    int64_t since_ms[CHAIN_COUNT]; /* when it came into its list, or last moved there */
+    bucket_t requests;
+    char *tail; /* what was read and not framed */
     buffer_t output;
     size_t output_sent;
     reply_order_t *early; /* replies before their turn, NULL while there are none */
+    lag_t *lag;           /* mailboxes whose events it misses, NULL while there are none */
 } connection_t;
 
-_Static_assert(sizeof(connection_t) <= 128, "an idle connection is a small struct");
+_Static_assert(sizeof(connection_t) <= 160, "an idle connection is a small struct");
+
+/* A new message that a connection listens for. All spans are borrowed. */
+typedef struct connection_news {
+    mailbox_t mailbox;
+    uint32_t seq;
+    span_t name;  /* of the mailbox, for people */
+    span_t frame; /* the event */
+} connection_news_t;
 
 /* Starts with `fd`; keeps the generation and the places in work lists. */
 void connection_init(connection_t *connection, int fd, bool admin);
@@ -92,6 +114,19 @@ bool connection_receive(connection_t *connection, char *bytes, size_t room, size
  * dropped. */
 void connection_answer(connection_t *connection, uint32_t slot, const void *bytes, size_t length,
                        bool close);
+
+/* Whether so much output is unsent that it gets no more events. */
+bool connection_is_full(const connection_t *connection);
+
+typedef enum telling {
+    TELLING_EVENT,   /* the event stands behind the output */
+    TELLING_LAG,     /* the output is full: a notice that this mailbox is missed from here on */
+    TELLING_NOTHING, /* that was said and has not been sent yet */
+    TELLING_FAILED,  /* it lags in too many mailboxes: it has to be cut */
+} telling_t;
+
+/* Tells it of a new message, as far as it takes it. */
+telling_t connection_tell(connection_t *connection, const connection_news_t *news);
 
 /* Sends a turn's share of the output. False if the connection is broken. */
 bool connection_send(connection_t *connection);

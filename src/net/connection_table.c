@@ -25,7 +25,7 @@ void table_deinit(connection_table_t *table) {
 static connection_t *table_place(connection_table_t *table) {
     if (table->free_first != NO_CONNECTION) {
         connection_t *place = &table->places[table->free_first];
-        table->free_first = place->next;
+        table->free_first = place->next[CHAIN_OUTPUT];
         return place;
     }
     ASSERT(table->used < NO_CONNECTION - 1);
@@ -49,11 +49,12 @@ connection_t *table_add(connection_table_t *table, int fd, bool admin) {
 /* A place whose generations are used up is not given out again: a handle names one connection for
  * good. */
 void table_remove(connection_table_t *table, connection_t *connection) {
-    ASSERT(connection->list == LIST_NONE);
+    ASSERT(connection->list[CHAIN_OUTPUT] == LIST_NONE);
+    ASSERT(connection->list[CHAIN_LOGIN] == LIST_NONE);
     connection_deinit(connection);
     table->count--;
     if (connection->generation < UINT32_MAX) {
-        connection->next = table->free_first;
+        connection->next[CHAIN_OUTPUT] = table->free_first;
         table->free_first = table_index(table, connection);
     }
 }
@@ -81,38 +82,43 @@ uint64_t table_handle(const connection_table_t *table, const connection_t *conne
     return (uint64_t)connection->generation << HANDLE_INDEX_BITS | table_index(table, connection);
 }
 
-void list_init(connection_list_t *list, connection_list_id_t id) {
-    *list = (connection_list_t){.id = id, .first = NO_CONNECTION, .last = NO_CONNECTION};
+void list_init(connection_list_t *list, connection_list_id_t id, connection_chain_t chain) {
+    *list = (connection_list_t){
+        .id = id, .chain = chain, .first = NO_CONNECTION, .last = NO_CONNECTION};
 }
 
 void list_leave(connection_table_t *table, connection_list_t *list, connection_t *connection) {
-    if (connection->list != list->id) {
+    connection_chain_t chain = list->chain;
+    if (connection->list[chain] != list->id) {
         return;
     }
-    if (connection->previous != NO_CONNECTION) {
-        table->places[connection->previous].next = connection->next;
+    uint32_t next = connection->next[chain];
+    uint32_t previous = connection->previous[chain];
+    if (previous != NO_CONNECTION) {
+        table->places[previous].next[chain] = next;
     } else {
-        list->first = connection->next;
+        list->first = next;
     }
-    if (connection->next != NO_CONNECTION) {
-        table->places[connection->next].previous = connection->previous;
+    if (next != NO_CONNECTION) {
+        table->places[next].previous[chain] = previous;
     } else {
-        list->last = connection->previous;
+        list->last = previous;
     }
-    connection->list = LIST_NONE;
+    connection->list[chain] = LIST_NONE;
 }
 
 void list_touch(connection_table_t *table, connection_list_t *list, connection_t *connection,
                 int64_t now_ms) {
+    connection_chain_t chain = list->chain;
     list_leave(table, list, connection);
-    ASSERT(connection->list == LIST_NONE);
+    ASSERT(connection->list[chain] == LIST_NONE);
     uint32_t index = table_index(table, connection);
-    connection->list = (uint8_t)list->id;
-    connection->since_ms = now_ms;
-    connection->next = NO_CONNECTION;
-    connection->previous = list->last;
+    connection->list[chain] = (uint8_t)list->id;
+    connection->since_ms[chain] = now_ms;
+    connection->next[chain] = NO_CONNECTION;
+    connection->previous[chain] = list->last;
     if (list->last != NO_CONNECTION) {
-        table->places[list->last].next = index;
+        table->places[list->last].next[chain] = index;
     } else {
         list->first = index;
     }
@@ -121,4 +127,10 @@ void list_touch(connection_table_t *table, connection_list_t *list, connection_t
 
 connection_t *list_first(const connection_table_t *table, const connection_list_t *list) {
     return list->first != NO_CONNECTION ? &table->places[list->first] : NULL;
+}
+
+int64_t list_due_ms(const connection_table_t *table, const connection_list_t *list,
+                    int64_t wait_ms) {
+    const connection_t *oldest = list_first(table, list);
+    return oldest == NULL ? INT64_MAX : oldest->since_ms[list->chain] + wait_ms;
 }

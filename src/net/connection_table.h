@@ -19,6 +19,7 @@ typedef struct connection_table {
 /* Connections in the order in which they came in or moved last: the oldest is the first. */
 typedef struct connection_list {
     connection_list_id_t id;
+    connection_chain_t chain;
     uint32_t first;
     uint32_t last;
 } connection_list_t;
@@ -43,7 +44,7 @@ connection_t *table_at(const connection_table_t *table, uint32_t index);
 uint32_t table_index(const connection_table_t *table, const connection_t *connection);
 uint64_t table_handle(const connection_table_t *table, const connection_t *connection);
 
-void list_init(connection_list_t *list, connection_list_id_t id);
+void list_init(connection_list_t *list, connection_list_id_t id, connection_chain_t chain);
 
 /* Makes it the youngest of this list, whether it was in it or in none. */
 void list_touch(connection_table_t *table, connection_list_t *list, connection_t *connection,
@@ -54,5 +55,9 @@ void list_leave(connection_table_t *table, connection_list_t *list, connection_t
 
 /* The oldest, or NULL. */
 connection_t *list_first(const connection_table_t *table, const connection_list_t *list);
+
+/* When the oldest has waited for so long; INT64_MAX if there is none. */
+int64_t list_due_ms(const connection_table_t *table, const connection_list_t *list,
+                    int64_t wait_ms);
 
 #endif

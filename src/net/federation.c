@@ -302,6 +302,9 @@ static void federation_obey(federation_t *federation, const batch_entry_t *entry
     case FED_DENY:
         federation_key(federation, entry);
         break;
+    case FED_ACCEPT:
+        zap_accept(federation->zap, entry->detail != 0);
+        break;
     default:
         ASSERT(entry->kind == FED_STOP);
         federation->stopping = true;

@@ -34,17 +34,42 @@ void front_accept_resume(front_loop_t *loop) {
     front_accept_watch(loop, EPOLLIN);
 }
 
-static void front_accept_add(front_loop_t *loop, const listener_t *listener, int fd) {
-    if (loop->table.count >= CONNECTIONS_MAX) {
+/* Whether there is room for it; else it is refused. */
+static bool front_accept_admit(front_loop_t *loop, const listener_t *listener, int fd,
+                               const struct sockaddr_storage *address, uint32_t *visitor) {
+    *visitor = NO_VISITOR;
+    if (listener->admin) {
+        return true;
+    }
+    bool full = loop->table.count >= loop->limits.connections_max;
+    if (full) {
+        front_guard_count(loop, &loop->counters.refused_full);
+    }
+    if (full || !front_guard_admit(loop, address, visitor)) {
         listener_refuse(fd, loop->busy.bytes, loop->busy.length);
+        return false;
+    }
+    return true;
+}
+
+static void front_accept_add(front_loop_t *loop, const listener_t *listener, int fd,
+                             const struct sockaddr_storage *address) {
+    uint32_t visitor;
+    if (!front_accept_admit(loop, listener, fd, address, &visitor)) {
         return;
     }
     connection_t *connection = table_add(&loop->table, fd, listener->admin);
+    connection->visitor = visitor;
+    if (!listener->admin) {
+        list_touch(&loop->table, &loop->nobodys, connection, loop->now_ms);
+    }
+    loop->counters.connections = loop->table.count;
+    front_guard_count(loop, &loop->counters.accepted);
     struct epoll_event event = {.events = CONNECTION_EVENTS,
                                 .data.u64 = table_handle(&loop->table, connection)};
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         (void)send(fd, loop->busy.bytes, loop->busy.length, MSG_NOSIGNAL);
-        table_remove(&loop->table, connection);
+        front_close(loop, connection);
     }
 }
 
@@ -55,8 +80,10 @@ static accepted_t front_accept_refuse(front_loop_t *loop, const listener_t *list
     }
     (void)close(loop->spare_fd);
     int fd = -1;
-    accepted_t accepted = listener_accept(listener, &fd);
+    struct sockaddr_storage address;
+    accepted_t accepted = listener_accept(listener, &fd, &address);
     if (accepted == ACCEPTED) {
+        front_guard_count(loop, &loop->counters.refused_full);
         listener_refuse(fd, loop->busy.bytes, loop->busy.length);
     }
     loop->spare_fd = eventfd(0, EFD_CLOEXEC);
@@ -66,9 +93,10 @@ static accepted_t front_accept_refuse(front_loop_t *loop, const listener_t *list
 void front_accept(front_loop_t *loop, const listener_t *listener) {
     for (int i = 0; i < FRONT_ACCEPTS_PER_TURN && listener->fd >= 0; i++) {
         int fd = -1;
-        accepted_t accepted = listener_accept(listener, &fd);
+        struct sockaddr_storage address;
+        accepted_t accepted = listener_accept(listener, &fd, &address);
         if (accepted == ACCEPTED) {
-            front_accept_add(loop, listener, fd);
+            front_accept_add(loop, listener, fd, &address);
         } else if (accepted == ACCEPT_DESCRIPTORS) {
             accepted = front_accept_refuse(loop, listener);
         }

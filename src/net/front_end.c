@@ -81,6 +81,7 @@ front_end_t *front_end_new(const front_end_options_t *options, const char **reas
     front_end_t *front_end = memory_alloc(sizeof(*front_end));
     front_end->loop = (front_loop_t){
         .epoll_fd = -1, .spare_fd = -1, .clients.fd = -1, .admin.fd = -1, .pipe.fd = -1};
+    front_end->loop.limits = options->limits != NULL ? *options->limits : FRONT_LIMITS_DEFAULT;
     if (!front_end_open(front_end, options, reason)) {
         front_end_free(&front_end);
         return NULL;

@@ -26,13 +26,17 @@ bool front_watch(const front_loop_t *loop, int operation, int fd, uint32_t event
 
 bool front_loop_init(front_loop_t *loop) {
     table_init(&loop->table);
-    list_init(&loop->stalled, LIST_STALLED);
-    list_init(&loop->lingering, LIST_LINGERING);
+    list_init(&loop->stalled, LIST_STALLED, CHAIN_OUTPUT);
+    list_init(&loop->lingering, LIST_LINGERING, CHAIN_OUTPUT);
+    list_init(&loop->nobodys, LIST_NOBODYS, CHAIN_LOGIN);
+    guard_init(&loop->guard);
     batch_init(&loop->batch);
     buffer_init(&loop->too_long);
     buffer_init(&loop->busy);
+    buffer_init(&loop->login_late);
     reply_write_error(&loop->too_long, CODE_TOO_LONG);
     reply_write_error(&loop->busy, CODE_BUSY);
+    reply_write_error(&loop->login_late, CODE_AUTH_REQUIRED);
     loop->scratch = memory_resize(NULL, SCRATCH_BYTES_MAX);
     loop->events = memory_alloc(FRONT_EVENTS_MAX * sizeof(*loop->events));
     loop->pipe_pending = true;
@@ -51,6 +55,8 @@ void front_loop_deinit(front_loop_t *loop) {
     batch_deinit(&loop->batch);
     buffer_deinit(&loop->too_long);
     buffer_deinit(&loop->busy);
+    buffer_deinit(&loop->login_late);
+    guard_deinit(&loop->guard);
     memory_free(loop->scratch);
     memory_free(loop->events);
     listener_close(&loop->clients);
@@ -117,13 +123,13 @@ static int front_timeout_ms(const front_loop_t *loop) {
         return 0;
     }
     int64_t deadline_ms = loop->now_ms + FRONT_WAIT_MS_MAX;
-    const connection_t *stalled = list_first(&loop->table, &loop->stalled);
-    const connection_t *lingering = list_first(&loop->table, &loop->lingering);
-    if (stalled != NULL) {
-        deadline_ms = front_earlier(deadline_ms, stalled->since_ms + CONNECTION_STALL_MS);
-    }
-    if (lingering != NULL) {
-        deadline_ms = front_earlier(deadline_ms, lingering->since_ms + FRONT_LINGER_MS);
+    const connection_table_t *table = &loop->table;
+    deadline_ms =
+        front_earlier(deadline_ms, list_due_ms(table, &loop->stalled, CONNECTION_STALL_MS));
+    deadline_ms = front_earlier(deadline_ms, list_due_ms(table, &loop->lingering, FRONT_LINGER_MS));
+    if (loop->limits.login_timeout_ms > 0) {
+        deadline_ms = front_earlier(
+            deadline_ms, list_due_ms(table, &loop->nobodys, loop->limits.login_timeout_ms));
     }
     if (loop->accept_at_ms > 0) {
         deadline_ms = front_earlier(deadline_ms, loop->accept_at_ms);
@@ -151,6 +157,7 @@ static void front_turn(front_loop_t *loop) {
     }
     front_write_due(loop);
     front_cut_overdue(loop);
+    front_guard_overdue(loop);
     front_drain_step(loop);
     front_hand_over(loop);
 }

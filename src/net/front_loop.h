@@ -10,7 +10,10 @@
 
 #include "connection_table.h"
 #include "front_pipe.h"
+#include "guard.h"
 #include "listener.h"
+#include "types/counters.h"
+#include "types/settings.h"
 #include "work_list.h"
 
 #include <sys/epoll.h>
@@ -38,11 +41,19 @@ typedef struct front_loop {
     work_list_t writable;
     connection_list_t stalled;   /* output waits and the socket takes none */
     connection_list_t lingering; /* CONNECTION_LINGERS */
-    batch_t batch;               /* to the actor */
-    char *scratch;               /* SCRATCH_BYTES_MAX, all reads go through it */
+    connection_list_t nobodys;   /* no user's: these have login_timeout_ms */
+    guard_t guard;
+    front_counters_t counters; /* for FRONT_COUNTERS */
+    bool counted;              /* they have changed since */
+    batch_t batch;             /* to the actor */
+    char *scratch;             /* SCRATCH_BYTES_MAX, all reads go through it */
     struct epoll_event *events;
+    const uint64_t *listeners; /* of the newest FRONT_NEWS in the batch that is applied */
+    uint32_t listener_count;
+    front_limits_t limits;
     buffer_t too_long; /* the frames of our own refusals */
     buffer_t busy;
+    buffer_t login_late;
     int64_t now_ms;         /* at the start of the turn */
     int64_t accept_at_ms;   /* when accepting goes on; 0: it goes on */
     int64_t drain_until_ms; /* when draining: what is not sent by then is cut */
@@ -73,6 +84,15 @@ void front_accept_resume(front_loop_t *loop);
 void front_read_due(front_loop_t *loop);
 void front_read_later(front_loop_t *loop, connection_t *connection);
 
+/* front_guard.c: limits of addresses, requests and logins */
+bool front_guard_admit(front_loop_t *loop, const struct sockaddr_storage *address,
+                       uint32_t *visitor);
+bool front_guard_request(front_loop_t *loop, connection_t *connection);
+void front_guard_binding(front_loop_t *loop, connection_t *connection, uint64_t flags);
+void front_guard_overdue(front_loop_t *loop);
+void front_guard_count(front_loop_t *loop, uint64_t *counter);
+void front_guard_tell(front_loop_t *loop);
+
 /* front_write.c: the actor's batches, and output */
 void front_apply_due(front_loop_t *loop);
 void front_write_due(front_loop_t *loop);
@@ -81,6 +101,9 @@ void front_cut_overdue(front_loop_t *loop);
 
 /* Closes at once; the actor hears of it if it knew the connection. */
 void front_close(front_loop_t *loop, connection_t *connection);
+
+/* front_news.c */
+void front_apply_news(front_loop_t *loop, const batch_entry_t *entry);
 
 /* front_drain.c */
 void front_drain_begin(front_loop_t *loop);

@@ -5,13 +5,15 @@
 #include "front_loop.h"
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "net/front_end.h"
+#include "wire/reply.h"
 
 #include <string.h>
 
 static bool front_batch_is_full(const front_loop_t *loop) {
-    const size_t request_bytes_max =
-        sizeof(batch_entry_t) + sizeof(request_t) + LINE_BYTES_MAX + sizeof(uint64_t);
+    const size_t request_bytes_max = 2 * sizeof(batch_entry_t) + sizeof(front_counters_t) +
+                                     sizeof(request_t) + LINE_BYTES_MAX + sizeof(uint64_t);
     return loop->batch.length + request_bytes_max > BATCH_BYTES_MAX;
 }
 
@@ -28,12 +30,36 @@ void front_read_later(front_loop_t *loop, connection_t *connection) {
     }
 }
 
+/* The front end's own answer to a request: no request word has been looked at, but its ref. */
+static void front_refuse(front_loop_t *loop, connection_t *connection, const request_t *request,
+                         span_t line) {
+    reply_t reply = {.kind = REPLY_ERROR};
+    span_t first = {line.bytes + request->token_offset[0], request->token_bytes[0]};
+    static const name_t no_realm;
+    buffer_t frame;
+    reply.error.code = CODE_BUSY;
+    if (request->token_count == 0 || !text_ref(first, &reply.ref)) {
+        reply.ref = (span_t){0};
+    }
+    buffer_init(&frame);
+    reply_write(&frame, &reply, &no_realm, NULL);
+    connection_answer(connection, connection->slot_next++, frame.bytes, frame.length, false);
+    buffer_deinit(&frame);
+    front_write_later(loop, connection);
+}
+
 static void front_ask(front_loop_t *loop, connection_t *connection, span_t line) {
     ASSERT(line.length <= LINE_BYTES_MAX);
     uint64_t handle = table_handle(&loop->table, connection);
     request_t request;
     request_parse(&request, line);
+    if (!front_guard_request(loop, connection)) {
+        front_refuse(loop, connection, &request, line);
+        return;
+    }
     request.admin = connection->admin;
+    request.source = guard_id(&loop->guard, connection->visitor);
+    front_guard_tell(loop);
     char *payload = batch_append(&loop->batch, FRONT_REQUEST, handle, connection->slot_next,
                                  sizeof(request) + line.length);
     memcpy(payload, &request, sizeof(request));

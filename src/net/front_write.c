@@ -7,11 +7,8 @@
 #include "base/assert.h"
 #include "net/front_end.h"
 
+#include <string.h>
 #include <sys/socket.h>
-
-/* Events come without having been asked for: a client that lets twice the output pile up that
- * would stop its requests is cut. */
-#define EVENT_OUTPUT_MAX (2 * (size_t)CONNECTION_OUTPUT_MAX)
 
 void front_write_later(front_loop_t *loop, connection_t *connection) {
     if (!connection->in_writable) {
@@ -27,7 +24,11 @@ void front_close(front_loop_t *loop, connection_t *connection) {
     }
     list_leave(&loop->table, &loop->stalled, connection);
     list_leave(&loop->table, &loop->lingering, connection);
+    list_leave(&loop->table, &loop->nobodys, connection);
+    guard_leave(&loop->guard, connection->visitor);
     table_remove(&loop->table, connection);
+    loop->counters.connections = loop->table.count;
+    loop->counted = true;
 }
 
 static void front_apply_reply(front_loop_t *loop, const batch_entry_t *entry) {
@@ -36,22 +37,15 @@ static void front_apply_reply(front_loop_t *loop, const batch_entry_t *entry) {
         return;
     }
     bool close = (entry->detail & FRONT_CLOSE_BIT) != 0;
+    front_guard_binding(loop, connection, entry->detail);
     connection_answer(connection, (uint32_t)entry->detail, batch_payload(entry),
                       entry->payload_bytes, close);
     front_write_later(loop, connection);
 }
 
-static void front_apply_event(front_loop_t *loop, const batch_entry_t *entry) {
-    connection_t *connection = table_find(&loop->table, entry->subject);
-    if (connection == NULL || connection->state >= CONNECTION_CLOSING) {
-        return;
-    }
-    if (connection_unsent(connection) > EVENT_OUTPUT_MAX) {
-        front_close(loop, connection);
-        return;
-    }
-    buffer_append(&connection->output, batch_payload(entry), entry->payload_bytes);
-    front_write_later(loop, connection);
+static void front_apply_limits(front_loop_t *loop, const batch_entry_t *entry) {
+    ASSERT(entry->payload_bytes == sizeof loop->limits);
+    memcpy(&loop->limits, batch_payload(entry), sizeof loop->limits);
 }
 
 static void front_apply_entry(front_loop_t *loop, const batch_entry_t *entry) {
@@ -59,14 +53,17 @@ static void front_apply_entry(front_loop_t *loop, const batch_entry_t *entry) {
     case FRONT_REPLY:
         front_apply_reply(loop, entry);
         break;
-    case FRONT_EVENT:
-        front_apply_event(loop, entry);
+    case FRONT_NEWS:
+        front_apply_news(loop, entry);
         break;
     case FRONT_DRAIN:
         front_drain_begin(loop);
         break;
     case FRONT_STOP:
         loop->stopped = true;
+        break;
+    case FRONT_LIMITS:
+        front_apply_limits(loop, entry);
         break;
     default:
         ASSERT(!"the actor sends no other kind");
@@ -77,6 +74,7 @@ static void front_apply(front_loop_t *loop, zmq_msg_t *message) {
     const void *bytes = zmq_msg_data(message);
     size_t length = zmq_msg_size(message);
     const batch_entry_t *entry = NULL;
+    loop->listener_count = 0;
     while (!loop->stopped && (entry = batch_next(bytes, length, entry)) != NULL) {
         front_apply_entry(loop, entry);
     }
@@ -125,7 +123,7 @@ static void front_write(front_loop_t *loop, connection_t *connection) {
     bool moved = connection_unsent(connection) < before;
     if (!waits) {
         list_leave(&loop->table, &loop->stalled, connection);
-    } else if (moved || connection->list == LIST_NONE) {
+    } else if (moved || connection->list[CHAIN_OUTPUT] == LIST_NONE) {
         list_touch(&loop->table, &loop->stalled, connection, loop->now_ms);
     }
     if (waits && !connection->blocked) {
@@ -147,13 +145,12 @@ void front_write_due(front_loop_t *loop) {
 }
 
 void front_cut_overdue(front_loop_t *loop) {
-    connection_t *oldest = NULL;
-    while ((oldest = list_first(&loop->table, &loop->stalled)) != NULL &&
-           loop->now_ms - oldest->since_ms >= CONNECTION_STALL_MS) {
-        front_close(loop, oldest);
+    const connection_table_t *table = &loop->table;
+    while (list_due_ms(table, &loop->stalled, CONNECTION_STALL_MS) <= loop->now_ms) {
+        front_guard_count(loop, &loop->counters.stalled);
+        front_close(loop, list_first(table, &loop->stalled));
     }
-    while ((oldest = list_first(&loop->table, &loop->lingering)) != NULL &&
-           loop->now_ms - oldest->since_ms >= FRONT_LINGER_MS) {
-        front_close(loop, oldest);
+    while (list_due_ms(table, &loop->lingering, FRONT_LINGER_MS) <= loop->now_ms) {
+        front_close(loop, list_first(table, &loop->lingering));
     }
 }

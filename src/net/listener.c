@@ -169,9 +169,11 @@ static accepted_t listener_refusal(int error) {
     }
 }
 
-accepted_t listener_accept(const listener_t *listener, int *fd) {
+accepted_t listener_accept(const listener_t *listener, int *fd, struct sockaddr_storage *address) {
     int one = 1;
-    *fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    socklen_t length = sizeof(*address);
+    *address = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+    *fd = accept4(listener->fd, (struct sockaddr *)address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (*fd < 0) {
         return listener_refusal(errno);
     }

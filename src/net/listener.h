@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 /* "[" host "]:" port and a NUL. */
 #define LISTENER_ADDRESS_BYTES (ADDRESS_BYTES_MAX + 9)
@@ -34,8 +35,8 @@ bool listener_open_admin(listener_t *listener, const char *path, const char **re
 
 void listener_close(listener_t *listener);
 
-/* Takes one connection off the queue, non-blocking and without delay. */
-accepted_t listener_accept(const listener_t *listener, int *fd);
+/* Takes one connection off the queue, non-blocking and without delay, and says where it is from. */
+accepted_t listener_accept(const listener_t *listener, int *fd, struct sockaddr_storage *address);
 
 /* Sends a last frame as far as it goes at once, and closes. */
 void listener_refuse(int fd, const char *frame, size_t length);

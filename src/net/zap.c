@@ -69,6 +69,10 @@ void zap_deny(zap_t *zap, const uint8_t key[KEY_BYTES]) {
     (void)map_remove(zap->allowed, key);
 }
 
+void zap_accept(zap_t *zap, bool any) {
+    zap->accept_any = any;
+}
+
 /* The key in a question, or NULL if it is not to be let in. The question is version, request id,
  * domain, address, routing id, mechanism, key. */
 static const uint8_t *zap_judge(const zap_t *zap, zmsg_t *question) {

@@ -33,4 +33,7 @@ bool zap_answer(zap_t *zap);
 void zap_allow(zap_t *zap, const uint8_t key[KEY_BYTES]);
 void zap_deny(zap_t *zap, const uint8_t key[KEY_BYTES]);
 
+/* From now on every key that proves itself enters, or only the allowed ones. */
+void zap_accept(zap_t *zap, bool any);
+
 #endif

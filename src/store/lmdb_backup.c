@@ -37,6 +37,9 @@ static store_error_t copy_write(lmdb_store_t *store, const char *file) {
         return lmdb_error(errno);
     }
     int code = mdb_env_copyfd2(store->env, descriptor, MDB_CP_COMPACT);
+    if (code != 0 && lmdb_map_follow(store, code) == 0) {
+        code = mdb_env_copyfd2(store->env, descriptor, MDB_CP_COMPACT);
+    }
     if (code == 0 && fsync(descriptor) != 0) {
         code = errno;
     }
@@ -44,6 +47,75 @@ static store_error_t copy_write(lmdb_store_t *store, const char *file) {
         code = errno;
     }
     return lmdb_error(code);
+}
+
+static int note_put(MDB_env *env, span_t note) {
+    MDB_txn *txn;
+    MDB_dbi meta;
+    int code = mdb_txn_begin(env, NULL, 0, &txn);
+    if (code != 0) {
+        return code;
+    }
+    code = mdb_dbi_open(txn, "meta", 0, &meta);
+    if (code == 0) {
+        MDB_val key = lmdb_value(LMDB_META_NOTE, strlen(LMDB_META_NOTE));
+        MDB_val row = lmdb_value(note.bytes, note.length);
+        code = mdb_put(txn, meta, &key, &row, 0);
+    }
+    if (code == 0) {
+        code = lmdb_mark_copied(txn, meta);
+    }
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+    return mdb_txn_commit(txn);
+}
+
+/* Nobody else knows of the copy yet: it needs no lock. */
+static store_error_t copy_note(const char *file, span_t note) {
+    MDB_env *env;
+    int code = mdb_env_create(&env);
+    if (code != 0) {
+        return lmdb_error(code);
+    }
+    code = mdb_env_set_maxdbs(env, 1);
+    if (code == 0) {
+        code = mdb_env_open(env, file, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+    }
+    if (code == 0) {
+        code = note_put(env, note);
+    }
+    mdb_env_close(env);
+    return lmdb_error(code);
+}
+
+typedef struct note_reader {
+    char *bytes;
+    size_t length;
+} note_reader_t;
+
+static store_error_t note_get(lmdb_store_t *store, void *context) {
+    note_reader_t *reader = context;
+    MDB_val key = lmdb_value(LMDB_META_NOTE, strlen(LMDB_META_NOTE));
+    MDB_val row;
+    int code = mdb_get(store->reader, store->meta, &key, &row);
+    if (code != 0) {
+        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    }
+    if (row.mv_size > STORE_NOTE_BYTES_MAX) {
+        return STORE_CORRUPT;
+    }
+    memcpy(reader->bytes, row.mv_data, row.mv_size);
+    reader->length = row.mv_size;
+    return STORE_OK;
+}
+
+store_error_t lmdb_note(store_t *base, char *note, size_t *length) {
+    note_reader_t reader = {.bytes = note};
+    store_error_t error = lmdb_read((lmdb_store_t *)base, note_get, &reader);
+    *length = reader.length;
+    return error;
 }
 
 /* Gives the complete copy its name, unless a file has it by now. */
@@ -62,7 +134,7 @@ static store_error_t copy_name(const char *partial, const char *file) {
     return STORE_OK;
 }
 
-store_error_t lmdb_backup(store_t *base, const char *file) {
+store_error_t lmdb_backup(store_t *base, const char *file, span_t note) {
     lmdb_store_t *store = (lmdb_store_t *)base;
     ASSERT(!store->reading);
     char partial[PATH_MAX];
@@ -72,6 +144,9 @@ store_error_t lmdb_backup(store_t *base, const char *file) {
         return STORE_IO;
     }
     store_error_t error = copy_write(store, partial);
+    if (error == STORE_OK) {
+        error = copy_note(partial, note);
+    }
     if (error == STORE_OK) {
         error = copy_name(partial, file);
     }

@@ -77,9 +77,18 @@ static int put_record(lmdb_store_t *store, MDB_txn *txn, const record_t *record)
         return put_verdict(store, txn, &record->verdict);
     case RECORD_CHECKPOINT:
         return put_checkpoint(store, txn, record->checkpoint.position);
+    case RECORD_MESSAGES_GONE:
+        return lmdb_delete_messages(store, txn, &record->messages_gone);
+    case RECORD_FLOOR:
+        return lmdb_put_floor(txn, store->meta, &record->floor);
+    case RECORD_CUT:
+        return lmdb_put_cut(store, txn, record->cut.position);
     case RECORD_TOKEN_GONE:
     case RECORD_MEMBER_GONE:
     case RECORD_REJECTION_GONE:
+    case RECORD_REF_GONE:
+    case RECORD_SEGMENT_GONE:
+    case RECORD_MARK_GONE:
         return delete_small_row(store, txn, record);
     default:
         ASSERT(record_kind_is_row(record->kind));
@@ -103,6 +112,13 @@ static int put_all(lmdb_store_t *store, const record_t *records, size_t count) {
     return mdb_txn_commit(txn);
 }
 
+/* A tool that was killed while it read keeps the pages that it saw from being used again: whether
+ * there was one, so that they are free now. */
+static bool readers_clear(lmdb_store_t *store) {
+    int dead = 0;
+    return mdb_reader_check(store->env, &dead) == 0 && dead > 0;
+}
+
 /* Doubles the map; without the address space for that, tries to keep the one that there was. */
 static store_error_t map_grow(lmdb_store_t *store) {
     if (store->map_bytes > SIZE_MAX / 2) {
@@ -120,7 +136,7 @@ static store_error_t map_grow(lmdb_store_t *store) {
 store_error_t lmdb_commit(store_t *base, const record_t *records, size_t count) {
     lmdb_store_t *store = (lmdb_store_t *)base;
     ASSERT(!store->reading);
-    if (store->unmapped) {
+    if (store->unmapped || store->reads_only) {
         return STORE_IO;
     }
     if (count == 0) {
@@ -128,7 +144,7 @@ store_error_t lmdb_commit(store_t *base, const record_t *records, size_t count) 
     }
     int code = put_all(store, records, count);
     while (code == MDB_MAP_FULL) {
-        store_error_t error = map_grow(store);
+        store_error_t error = readers_clear(store) ? STORE_OK : map_grow(store);
         if (error != STORE_OK) {
             return error;
         }

@@ -87,6 +87,25 @@ static store_error_t load_checkpoint(loader_t *loader, uint64_t *position) {
     return STORE_OK;
 }
 
+static store_error_t load_cut(loader_t *loader) {
+    record_t record = {.kind = RECORD_CUT};
+    store_error_t error = lmdb_read_cut(loader->store, &record.cut.position);
+    if (error != STORE_OK || record.cut.position == 0) {
+        return error;
+    }
+    return loader->visit(loader->context, &record) ? STORE_OK : STORE_CORRUPT;
+}
+
+static store_error_t load_floor(loader_t *loader) {
+    record_t record = {.kind = RECORD_FLOOR};
+    lmdb_store_t *store = loader->store;
+    store_error_t error = lmdb_read_floor(store->reader, store->meta, &record.floor);
+    if (error != STORE_OK || (record.floor.position == 0 && !record.floor.copied)) {
+        return error;
+    }
+    return loader->visit(loader->context, &record) ? STORE_OK : STORE_CORRUPT;
+}
+
 static store_error_t load_messages_after(loader_t *loader, uint64_t position) {
     if (position == UINT64_MAX) {
         return STORE_OK;
@@ -108,9 +127,27 @@ static store_error_t load_all(lmdb_store_t *store, void *context) {
         error = load_checkpoint(loader, &checkpoint);
     }
     if (error == STORE_OK) {
+        error = load_cut(loader);
+    }
+    if (error == STORE_OK) {
+        error = load_floor(loader);
+    }
+    if (error == STORE_OK) {
         error = load_messages_after(loader, checkpoint);
     }
     return error;
+}
+
+static store_error_t dump_all(lmdb_store_t *store, void *context) {
+    loader_t *loader = context;
+    store_error_t error = load_table(loader, store->rows, load_small_row);
+    return error == STORE_OK ? load_messages_after(loader, 0) : error;
+}
+
+store_error_t lmdb_dump(store_t *base, store_visit_fn *visit, void *context) {
+    lmdb_store_t *store = (lmdb_store_t *)base;
+    loader_t loader = {.store = store, .visit = visit, .context = context};
+    return lmdb_read(store, dump_all, &loader);
 }
 
 store_error_t lmdb_load(store_t *base, store_visit_fn *visit, void *context) {

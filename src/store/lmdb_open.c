@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,12 +114,16 @@ static store_error_t version_check(lmdb_store_t *store, MDB_txn *txn) {
     return version == LMDB_SCHEMA_VERSION ? STORE_OK : STORE_CORRUPT;
 }
 
-static store_error_t realm_check(lmdb_store_t *store, MDB_txn *txn, const name_t *realm) {
+/* A reader asks whose store it is: its `realm` is empty and gets filled in. */
+static store_error_t realm_check(lmdb_store_t *store, MDB_txn *txn, name_t *realm) {
     MDB_val key = lmdb_value(LMDB_META_REALM, strlen(LMDB_META_REALM));
     MDB_val value;
     int code = mdb_get(txn, store->meta, &key, &value);
     if (code != 0) {
         return lmdb_error(code);
+    }
+    if (store->reads_only) {
+        return name_parse(realm, lmdb_span(&value)) ? STORE_OK : STORE_CORRUPT;
     }
     bool same =
         value.mv_size == realm->length && memcmp(value.mv_data, realm->text, realm->length) == 0;
@@ -126,7 +131,7 @@ static store_error_t realm_check(lmdb_store_t *store, MDB_txn *txn, const name_t
 }
 
 /* Opens the tables of an existing store, `meta` first: a newer schema may have other tables. */
-static store_error_t schema_check(lmdb_store_t *store, MDB_txn *txn, const name_t *realm) {
+static store_error_t schema_check(lmdb_store_t *store, MDB_txn *txn, name_t *realm) {
     table_t tables[TABLES];
     tables_of(store, tables);
     int code = table_open(txn, &tables[0], 0);
@@ -141,7 +146,7 @@ static store_error_t schema_check(lmdb_store_t *store, MDB_txn *txn, const name_
 }
 
 /* A store without a single table is new: it was never used, or power failed while it was made. */
-static store_error_t schema_open(lmdb_store_t *store, const name_t *realm) {
+static store_error_t schema_open(lmdb_store_t *store, name_t *realm) {
     MDB_txn *txn;
     int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     if (code != 0) {
@@ -155,7 +160,7 @@ static store_error_t schema_open(lmdb_store_t *store, const name_t *realm) {
     }
     if (tables.ms_entries == 0) {
         mdb_txn_abort(txn);
-        return schema_make(store, realm);
+        return store->reads_only ? STORE_CORRUPT : schema_make(store, realm);
     }
     store_error_t error = schema_check(store, txn, realm);
     if (error != STORE_OK) {
@@ -182,7 +187,8 @@ static store_error_t reader_open(lmdb_store_t *store) {
 }
 
 /* A file that lost its end would kill us with SIGBUS when a lost page is read. Filled up with a
- * hole, such a page reads as zeros, which LMDB and the row codec refuse. */
+ * hole, such a page reads as zeros, which LMDB and the row codec refuse. Who only reads refuses
+ * such a file. */
 static store_error_t file_fill_up(lmdb_store_t *store) {
     MDB_envinfo info;
     MDB_stat pages;
@@ -198,10 +204,13 @@ static store_error_t file_fill_up(lmdb_store_t *store) {
     if (bytes > info.me_mapsize || bytes > INT64_MAX) {
         return STORE_CORRUPT;
     }
-    if ((size_t)file.st_size < bytes && ftruncate(store->file, (off_t)bytes) != 0) {
-        return system_error();
+    if ((size_t)file.st_size >= bytes) {
+        return STORE_OK;
     }
-    return STORE_OK;
+    if (store->reads_only) {
+        return STORE_CORRUPT;
+    }
+    return ftruncate(store->file, (off_t)bytes) == 0 ? STORE_OK : system_error();
 }
 
 /* An existing store's map is as large as it was; a new one starts with STORE_MAP_BYTES_START. */
@@ -233,8 +242,10 @@ static store_error_t env_open(lmdb_store_t *store, const char *file) {
     if (code == 0) {
         code = mdb_env_set_assert(store->env, lmdb_page_damaged);
     }
+    unsigned int flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
     if (code == 0) {
-        code = mdb_env_open(store->env, file, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, FILE_MODE);
+        code = mdb_env_open(store->env, file, store->reads_only ? flags | MDB_RDONLY : flags,
+                            FILE_MODE);
     }
     int dead;
     if (code == 0) {
@@ -273,7 +284,7 @@ static store_error_t lock_file_reserve(const char *file) {
 }
 
 static store_error_t store_open(lmdb_store_t *store, const char *file, const char *lock_file,
-                                const name_t *realm) {
+                                name_t *realm) {
     bool made = false;
     store_error_t error = file_lock(store, file, &made);
     if (error == STORE_OK) {
@@ -301,6 +312,26 @@ static store_error_t store_open(lmdb_store_t *store, const char *file, const cha
     return error == STORE_OK ? lmdb_directory_sync(file) : error;
 }
 
+static store_error_t store_open_reader(lmdb_store_t *store, const char *file, const char *lock_file,
+                                       name_t *realm) {
+    store->file = open(file, O_RDONLY | O_CLOEXEC);
+    if (store->file < 0) {
+        return errno == ENOENT ? STORE_CORRUPT : system_error();
+    }
+    store->reads_only = true;
+    store_error_t error = lock_file_reserve(lock_file);
+    if (error == STORE_OK) {
+        error = env_open(store, file);
+    }
+    if (error == STORE_OK) {
+        error = file_fill_up(store);
+    }
+    if (error == STORE_OK) {
+        error = schema_open(store, realm);
+    }
+    return error == STORE_OK ? reader_open(store) : error;
+}
+
 static void lmdb_close(store_t *base) {
     lmdb_store_t *store = (lmdb_store_t *)base;
     ASSERT(!store->reading);
@@ -325,11 +356,17 @@ static const store_ops_t lmdb_ops = {
     .commit = lmdb_commit,
     .page = lmdb_page,
     .lookup = lmdb_lookup,
+    .oldest = lmdb_oldest,
     .backup = lmdb_backup,
+    .note = lmdb_note,
+    .dump = lmdb_dump,
 };
 
-store_error_t store_lmdb_open(store_t **store, const char *directory, const name_t *realm) {
-    ASSERT(realm->length >= 1 && realm->length <= NAME_BYTES_MAX);
+typedef store_error_t open_fn(lmdb_store_t *store, const char *file, const char *lock_file,
+                              name_t *realm);
+
+static store_error_t open_with(open_fn *way, store_t **store, const char *directory,
+                               name_t *realm) {
     *store = NULL;
     char file[PATH_MAX];
     char lock_file[PATH_MAX];
@@ -341,11 +378,22 @@ store_error_t store_lmdb_open(store_t **store, const char *directory, const name
     lmdb_store_t *opened = memory_alloc(sizeof *opened);
     opened->base.ops = &lmdb_ops;
     opened->file = -1;
-    store_error_t error = store_open(opened, file, lock_file, realm);
+    store_error_t error = way(opened, file, lock_file, realm);
     if (error != STORE_OK) {
         lmdb_close(&opened->base);
         return error;
     }
     *store = &opened->base;
     return STORE_OK;
+}
+
+store_error_t store_lmdb_open(store_t **store, const char *directory, const name_t *realm) {
+    ASSERT(realm->length >= 1 && realm->length <= NAME_BYTES_MAX);
+    name_t name = *realm;
+    return open_with(store_open, store, directory, &name);
+}
+
+store_error_t store_lmdb_open_reader(store_t **store, const char *directory, name_t *realm) {
+    *realm = (name_t){0};
+    return open_with(store_open_reader, store, directory, realm);
 }

@@ -46,6 +46,13 @@ typedef struct page_range {
     bool more;
 } page_range_t;
 
+/* A row that is not there: retention took it, or the store is damaged. */
+static store_error_t row_missing(const lmdb_store_t *store, uint64_t position) {
+    uint64_t cut;
+    store_error_t error = lmdb_read_cut(store, &cut);
+    return error == STORE_OK && position > cut ? STORE_CORRUPT : error;
+}
+
 /* The row at a position, if there is one. */
 static store_error_t row_find(lmdb_store_t *store, uint64_t position, span_t *row, bool *found) {
     MDB_val key = lmdb_value(&position, sizeof position);
@@ -62,6 +69,9 @@ static store_error_t row_find(lmdb_store_t *store, uint64_t position, span_t *ro
 static store_error_t stop_find(const page_walk_t *walk, uint64_t position, page_stop_t *stop,
                                bool *found) {
     store_error_t error = row_find(walk->store, position, &stop->row, found);
+    if (error == STORE_OK && !*found) {
+        error = row_missing(walk->store, position);
+    }
     if (error != STORE_OK || !*found) {
         return error;
     }
@@ -188,19 +198,40 @@ static store_error_t range_collect(page_walk_t *walk, const page_query_t *query,
     return error;
 }
 
-static store_error_t range_visit(const lmdb_store_t *store, const page_range_t *range,
-                                 uint64_t oldest, const page_request_t *request) {
-    for (uint64_t seq = oldest; seq <= range->high; seq++) {
-        const page_row_t *row = &store->page[seq - range->low];
-        message_t message;
-        if (!message_row_decode(&message, row->position, row->row)) {
-            return STORE_CORRUPT;
-        }
-        if (!request->visit(request->context, &message)) {
-            break;
+static store_error_t verdict_read(lmdb_store_t *store, uint64_t position, code_t *verdict) {
+    MDB_val key = lmdb_value(&position, sizeof position);
+    MDB_val value;
+    int code = mdb_get(store->reader, store->verdicts, &key, &value);
+    if (code != 0) {
+        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    }
+    return verdict_row_decode(verdict, lmdb_span(&value)) ? STORE_OK : STORE_CORRUPT;
+}
+
+static store_error_t row_visit(lmdb_store_t *store, const page_row_t *row,
+                               const page_request_t *request, bool *goes_on) {
+    message_t message;
+    if (!message_row_decode(&message, row->position, row->row)) {
+        return STORE_CORRUPT;
+    }
+    if (request->query->verdicts) {
+        store_error_t error = verdict_read(store, row->position, &message.verdict);
+        if (error != STORE_OK) {
+            return error;
         }
     }
+    *goes_on = request->visit(request->context, &message);
     return STORE_OK;
+}
+
+static store_error_t range_visit(lmdb_store_t *store, const page_range_t *range, uint64_t oldest,
+                                 const page_request_t *request) {
+    store_error_t error = STORE_OK;
+    bool goes_on = true;
+    for (uint64_t seq = oldest; error == STORE_OK && goes_on && seq <= range->high; seq++) {
+        error = row_visit(store, &store->page[seq - range->low], request, &goes_on);
+    }
+    return error;
 }
 
 /* Older messages remain unless retention took just those. The walk stands at the oldest one. */
@@ -242,16 +273,6 @@ store_error_t lmdb_page(store_t *base, const page_query_t *query, store_page_fn 
     page_request_t request = {.query = query, .visit = visit, .context = context, .more = more};
     *more = false;
     return lmdb_read((lmdb_store_t *)base, page_read, &request);
-}
-
-static store_error_t verdict_read(lmdb_store_t *store, uint64_t position, code_t *verdict) {
-    MDB_val key = lmdb_value(&position, sizeof position);
-    MDB_val value;
-    int code = mdb_get(store->reader, store->verdicts, &key, &value);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
-    }
-    return verdict_row_decode(verdict, lmdb_span(&value)) ? STORE_OK : STORE_CORRUPT;
 }
 
 static store_error_t lookup_read(lmdb_store_t *store, void *context) {

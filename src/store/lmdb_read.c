@@ -59,11 +59,25 @@ span_t lmdb_span(const MDB_val *value) {
     return (span_t){.bytes = value->mv_data, .length = value->mv_size};
 }
 
+/* Where another process writes the file, it may have outgrown our map since. */
+int lmdb_map_follow(lmdb_store_t *store, int code) {
+    return code == MDB_MAP_RESIZED && store->reads_only ? mdb_env_set_mapsize(store->env, 0) : code;
+}
+
+static int reader_renew(lmdb_store_t *store) {
+    int code = mdb_txn_renew(store->reader);
+    if (code != MDB_MAP_RESIZED) {
+        return code;
+    }
+    code = lmdb_map_follow(store, code);
+    return code == 0 ? mdb_txn_renew(store->reader) : code;
+}
+
 static store_error_t read_begin(lmdb_store_t *store) {
     if (store->unmapped) {
         return STORE_IO;
     }
-    int code = mdb_txn_renew(store->reader);
+    int code = reader_renew(store);
     if (code != 0) {
         return lmdb_error(code);
     }

@@ -5,6 +5,7 @@
 #include "record_codec.h"
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "row.h"
 
 #include <string.h>
@@ -12,7 +13,13 @@
 enum user_flags { USER_GONE = 1, USER_OPERATOR = 2 };
 enum group_flags { GROUP_GONE = 1 };
 enum realm_flags { REALM_GONE = 1, REALM_LINKED = 2, REALM_LEAVING = 4 };
-enum message_flags { MESSAGE_GROUP = 1, MESSAGE_SEALED = 2 };
+enum floor_flags { FLOOR_COPIED = 1 };
+enum message_flags {
+    MESSAGE_GROUP = 1,
+    MESSAGE_SEALED = 2,
+    MESSAGE_BROADCAST = 4,
+    MESSAGE_ARRIVED = 8
+};
 
 static uint8_t flag(bool set, uint8_t bit) {
     return set ? bit : 0;
@@ -24,6 +31,12 @@ static void put_name(row_writer_t *writer, const name_t *name) {
     row_put_bytes(writer, name->text, name->length);
 }
 
+/* A name as a realm writes it: folded. */
+static bool is_name(span_t bytes) {
+    name_t name;
+    return name_parse(&name, bytes) && memcmp(name.text, bytes.bytes, bytes.length) == 0;
+}
+
 static void take_name(row_reader_t *reader, name_t *name) {
     uint8_t length = row_u8(reader);
     if (length > NAME_BYTES_MAX) {
@@ -33,6 +46,9 @@ static void take_name(row_reader_t *reader, name_t *name) {
     memset(name, 0, sizeof *name);
     name->length = length;
     row_bytes(reader, name->text, length);
+    if (!is_name(name_span(name))) {
+        reader->damaged = true;
+    }
 }
 
 static code_t take_code(row_reader_t *reader) {
@@ -88,6 +104,18 @@ static void put_realm(row_writer_t *writer, const realm_record_t *realm) {
     row_put_bytes(writer, realm->address.text, realm->address.length);
 }
 
+/* A host: visible ASCII. */
+static void take_address(row_reader_t *reader, address_t *address) {
+    address->port = row_u16(reader);
+    address->length = row_u8(reader);
+    row_bytes(reader, address->text, address->length);
+    for (size_t i = 0; i < address->length; i++) {
+        if (address->text[i] <= ' ' || address->text[i] > '~') {
+            reader->damaged = true;
+        }
+    }
+}
+
 static void take_realm(row_reader_t *reader, realm_record_t *realm) {
     uint8_t flags = row_flags(reader, REALM_GONE | REALM_LINKED | REALM_LEAVING);
     realm->gone = (flags & REALM_GONE) != 0;
@@ -95,9 +123,7 @@ static void take_realm(row_reader_t *reader, realm_record_t *realm) {
     realm->leaving = (flags & REALM_LEAVING) != 0;
     row_bytes(reader, realm->key, KEY_BYTES);
     take_name(reader, &realm->name);
-    realm->address.port = row_u16(reader);
-    realm->address.length = row_u8(reader);
-    row_bytes(reader, realm->address.text, realm->address.length);
+    take_address(reader, &realm->address);
 }
 
 static void put_marks(row_writer_t *writer, const stream_mark_t *marks, size_t count) {
@@ -144,8 +170,48 @@ static void take_stream(row_reader_t *reader, stream_record_t *stream) {
     take_marks(reader, stream->marks, stream->mark_count);
 }
 
+static void put_ref(row_writer_t *writer, const ref_record_t *ref) {
+    ASSERT(ref->realms.length <= LINKS_MAX * REF_REALM_BYTES);
+    row_put_bytes(writer, ref->digest, REF_DIGEST_BYTES);
+    row_put_u32(writer, ref->user);
+    row_put_u64(writer, (uint64_t)ref->time_ms);
+    row_put_u8(writer, ref->success);
+    row_put_u16(writer, (uint16_t)ref->code);
+    row_put_u8(writer, (uint8_t)ref->delivery);
+    row_put_u64(writer, ref->message);
+    row_put_u16(writer, (uint16_t)ref->realms.length);
+    row_put_bytes(writer, ref->realms.bytes, ref->realms.length);
+}
+
+static delivery_t take_delivery(row_reader_t *reader) {
+    uint8_t delivery = row_u8(reader);
+    if (delivery > DELIVERY_QUEUED) {
+        reader->damaged = true;
+        return DELIVERY_NONE;
+    }
+    return (delivery_t)delivery;
+}
+
+static void take_ref(row_reader_t *reader, ref_record_t *ref) {
+    row_bytes(reader, ref->digest, REF_DIGEST_BYTES);
+    ref->user = row_u32(reader);
+    ref->time_ms = (int64_t)row_u64(reader);
+    ref->success = row_u8(reader);
+    ref->code = take_code(reader);
+    ref->delivery = take_delivery(reader);
+    ref->message = row_u64(reader);
+    ref->realms.length = row_u16(reader);
+    if (ref->realms.length > LINKS_MAX * REF_REALM_BYTES) {
+        reader->damaged = true;
+        ref->realms.length = 0;
+    }
+    ref->realms.bytes = row_borrow(reader, ref->realms.length);
+}
+
 bool record_kind_is_row(record_kind_t kind) {
-    return kind >= RECORD_USER && kind <= RECORD_REJECTION && record_kind_deleted(kind) == 0;
+    bool founding = kind >= RECORD_USER && kind <= RECORD_REJECTION;
+    bool later = kind == RECORD_REF || kind == RECORD_SEGMENT || kind == RECORD_MARK;
+    return (founding || later) && record_kind_deleted(kind) == 0;
 }
 
 record_kind_t record_kind_deleted(record_kind_t kind) {
@@ -156,6 +222,12 @@ record_kind_t record_kind_deleted(record_kind_t kind) {
         return RECORD_MEMBER;
     case RECORD_REJECTION_GONE:
         return RECORD_REJECTION;
+    case RECORD_REF_GONE:
+        return RECORD_REF;
+    case RECORD_SEGMENT_GONE:
+        return RECORD_SEGMENT;
+    case RECORD_MARK_GONE:
+        return RECORD_MARK;
     default:
         return (record_kind_t)0;
     }
@@ -185,6 +257,14 @@ static void put_key(row_writer_t *writer, record_kind_t kind, const record_t *re
     case RECORD_REJECTION:
         row_put_u32_big_endian(writer, record->rejection.realm);
         row_put_u32_big_endian(writer, record->rejection.seq);
+        break;
+    case RECORD_SEGMENT:
+    case RECORD_MARK:
+        row_put_u32_big_endian(writer, record->mark.realm);
+        row_put_u32_big_endian(writer, record->mark.number);
+        break;
+    case RECORD_REF:
+        row_put_u64_big_endian(writer, record->ref.number);
         break;
     default:
         ASSERT(record_kind_is_row(kind));
@@ -223,6 +303,13 @@ size_t record_row_encode(uint8_t row[RECORD_ROW_BYTES_MAX], const record_t *reco
     case RECORD_REJECTION:
         row_put_u16(&writer, (uint16_t)record->rejection.code);
         break;
+    case RECORD_SEGMENT:
+    case RECORD_MARK:
+        put_marks(&writer, &record->mark.mark, 1);
+        break;
+    case RECORD_REF:
+        put_ref(&writer, &record->ref);
+        break;
     default:
         ASSERT(record_kind_is_row(record->kind));
     }
@@ -255,6 +342,14 @@ static void take_key(row_reader_t *reader, record_t *record) {
         record->rejection.realm = row_u32_big_endian(reader);
         record->rejection.seq = row_u32_big_endian(reader);
         break;
+    case RECORD_SEGMENT:
+    case RECORD_MARK:
+        record->mark.realm = row_u32_big_endian(reader);
+        record->mark.number = row_u32_big_endian(reader);
+        break;
+    case RECORD_REF:
+        record->ref.number = row_u64_big_endian(reader);
+        break;
     default:
         reader->damaged = true;
     }
@@ -281,6 +376,13 @@ static void take_row(row_reader_t *reader, record_t *record) {
     case RECORD_REJECTION:
         record->rejection.code = take_code(reader);
         break;
+    case RECORD_SEGMENT:
+    case RECORD_MARK:
+        take_marks(reader, &record->mark.mark, 1);
+        break;
+    case RECORD_REF:
+        take_ref(reader, &record->ref);
+        break;
     default:
         break; /* a member's row is empty */
     }
@@ -299,7 +401,8 @@ bool record_decode(record_t *record, span_t key, span_t row) {
 }
 
 size_t message_row_bytes(const message_t *message) {
-    return MESSAGE_ROW_HEAD_BYTES + message->origin.length + message->from.length +
+    size_t arrived_bytes = message->arrived_ms == 0 ? 0 : sizeof message->arrived_ms;
+    return MESSAGE_ROW_HEAD_BYTES + arrived_bytes + message->origin.length + message->from.length +
            message->realm.length + message->to.length + message->text.length;
 }
 
@@ -317,13 +420,18 @@ void message_row_encode(uint8_t *row, const message_t *message) {
     row_put_u64(&writer, message->jump);
     row_put_u64(&writer, (uint64_t)message->time_ms);
     row_put_u64(&writer, message->number);
-    row_put_u8(&writer,
-               flag(message->group, MESSAGE_GROUP) | flag(message->sealed, MESSAGE_SEALED));
+    row_put_u8(&writer, flag(message->group, MESSAGE_GROUP) |
+                            flag(message->sealed, MESSAGE_SEALED) |
+                            flag(message->broadcast, MESSAGE_BROADCAST) |
+                            flag(message->arrived_ms != 0, MESSAGE_ARRIVED));
     put_name_length(&writer, message->origin);
     put_name_length(&writer, message->from);
     put_name_length(&writer, message->realm);
     put_name_length(&writer, message->to);
     row_put_u16(&writer, (uint16_t)message->text.length);
+    if (message->arrived_ms != 0) {
+        row_put_u64(&writer, (uint64_t)message->arrived_ms);
+    }
     row_put_bytes(&writer, message->origin.bytes, message->origin.length);
     row_put_bytes(&writer, message->from.bytes, message->from.length);
     row_put_bytes(&writer, message->realm.bytes, message->realm.length);
@@ -357,14 +465,45 @@ static size_t take_length(row_reader_t *reader, size_t length, size_t most) {
     return length;
 }
 
-static void take_spans(row_reader_t *reader, message_t *message) {
+/* Behind the lengths, if it differs from the time: 0 is never written. */
+static int64_t take_arrived(row_reader_t *reader, uint8_t flags) {
+    if ((flags & MESSAGE_ARRIVED) == 0) {
+        return 0;
+    }
+    int64_t arrived_ms = (int64_t)row_u64(reader);
+    if (arrived_ms == 0) {
+        reader->damaged = true;
+    }
+    return arrived_ms;
+}
+
+bool message_row_age(message_age_t *age, span_t row) {
+    row_reader_t reader = {.at = row.bytes, .left = row.length};
+    message_links_t links;
+    take_links(&reader, &links);
+    age->mailbox = links.mailbox;
+    age->seq = links.seq;
+    int64_t time_ms = (int64_t)row_u64(&reader);
+    (void)row_u64(&reader); /* number */
+    uint8_t flags = row_u8(&reader);
+    (void)row_borrow(&reader, 4 * sizeof(uint8_t) + sizeof(uint16_t)); /* lengths */
+    int64_t arrived_ms = take_arrived(&reader, flags);
+    age->arrived_ms = arrived_ms == 0 ? time_ms : arrived_ms;
+    return !reader.damaged;
+}
+
+static void take_spans(row_reader_t *reader, message_t *message, uint8_t flags) {
     span_t *names[] = {&message->origin, &message->from, &message->realm, &message->to};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         names[i]->length = take_length(reader, row_u8(reader), NAME_BYTES_MAX);
     }
     message->text.length = take_length(reader, row_u16(reader), BODY_BYTES_MAX);
+    message->arrived_ms = take_arrived(reader, flags);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         names[i]->bytes = row_borrow(reader, names[i]->length);
+        if (names[i]->length > 0 && !reader->damaged && !is_name(*names[i])) {
+            reader->damaged = true;
+        }
     }
     message->text.bytes = row_borrow(reader, message->text.length);
 }
@@ -380,10 +519,13 @@ bool message_row_decode(message_t *message, uint64_t position, span_t row) {
     message->jump = links.jump;
     message->time_ms = (int64_t)row_u64(&reader);
     message->number = row_u64(&reader);
-    uint8_t flags = row_flags(&reader, MESSAGE_GROUP | MESSAGE_SEALED);
+    uint8_t flags =
+        row_flags(&reader, MESSAGE_GROUP | MESSAGE_SEALED | MESSAGE_BROADCAST | MESSAGE_ARRIVED);
     message->group = (flags & MESSAGE_GROUP) != 0;
     message->sealed = (flags & MESSAGE_SEALED) != 0;
-    take_spans(&reader, message);
+    message->broadcast = (flags & MESSAGE_BROADCAST) != 0;
+    message->verdict = CODE_OK;
+    take_spans(&reader, message, flags);
     return row_complete(&reader) && message_links_lead_back(&links, position);
 }
 
@@ -420,5 +562,21 @@ void checkpoint_row_encode(uint8_t row[CHECKPOINT_ROW_BYTES], uint64_t position)
 bool checkpoint_row_decode(uint64_t *position, span_t row) {
     row_reader_t reader = {.at = row.bytes, .left = row.length};
     *position = row_u64(&reader);
+    return row_complete(&reader);
+}
+
+void floor_row_encode(uint8_t row[FLOOR_ROW_BYTES], const floor_record_t *floor) {
+    row_writer_t writer = {.at = row, .end = row + FLOOR_ROW_BYTES};
+    row_put_u64(&writer, floor->position);
+    row_put_u64(&writer, floor->skipped);
+    row_put_u8(&writer, flag(floor->copied, FLOOR_COPIED));
+    ASSERT(writer.at == writer.end);
+}
+
+bool floor_row_decode(floor_record_t *floor, span_t row) {
+    row_reader_t reader = {.at = row.bytes, .left = row.length};
+    floor->position = row_u64(&reader);
+    floor->skipped = row_u64(&reader);
+    floor->copied = (row_flags(&reader, FLOOR_COPIED) & FLOOR_COPIED) != 0;
     return row_complete(&reader);
 }

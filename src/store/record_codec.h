@@ -14,14 +14,16 @@
 
 /* Room for the longest key and the longest row of the kinds that record_*_encode take. */
 #define RECORD_KEY_BYTES_MAX 40
-#define RECORD_ROW_BYTES_MAX 1024
+#define RECORD_ROW_BYTES_MAX (1024 + LINKS_MAX * REF_REALM_BYTES)
 
-/* A message row: this much in front, then origin, from, realm, to and text. */
+/* A message row: this much in front, then when it arrived if that is not when its origin accepted
+ * it, then origin, from, realm, to and text. */
 #define MESSAGE_ROW_HEAD_BYTES 51
 
 #define HEAD_ROW_BYTES       64
 #define VERDICT_ROW_BYTES    2
 #define CHECKPOINT_ROW_BYTES 8
+#define FLOOR_ROW_BYTES      17
 
 /* What a walk along a mailbox needs of a message. */
 typedef struct message_links {
@@ -31,8 +33,8 @@ typedef struct message_links {
     uint64_t jump;
 } message_links_t;
 
-/* True for the kinds that live in the table of small rows: RECORD_USER to RECORD_REJECTION, not
- * the ..._GONE kinds. */
+/* True for the kinds that live in the table of small rows: RECORD_USER to RECORD_REJECTION and
+ * RECORD_REF, not the ..._GONE kinds. */
 bool record_kind_is_row(record_kind_t kind);
 
 /* The kind whose row a ..._GONE kind deletes; 0 for every other kind. */
@@ -59,6 +61,8 @@ bool message_links_lead_back(const message_links_t *links, uint64_t position);
 
 /* Reads the row found at `position`; the spans of *message point into the row. False if damaged. */
 bool message_row_decode(message_t *message, uint64_t position, span_t row);
+/* What retention wants of a row: everything of *age but its position. False if damaged. */
+bool message_row_age(message_age_t *age, span_t row);
 bool message_row_links(message_links_t *links, uint64_t position, span_t row);
 
 void head_row_encode(uint8_t row[HEAD_ROW_BYTES], const mailbox_head_t *head);
@@ -69,5 +73,8 @@ bool verdict_row_decode(code_t *code, span_t row);
 
 void checkpoint_row_encode(uint8_t row[CHECKPOINT_ROW_BYTES], uint64_t position);
 bool checkpoint_row_decode(uint64_t *position, span_t row);
+
+void floor_row_encode(uint8_t row[FLOOR_ROW_BYTES], const floor_record_t *floor);
+bool floor_row_decode(floor_record_t *floor, span_t row);
 
 #endif

@@ -40,6 +40,11 @@ void row_put_u32_big_endian(row_writer_t *writer, uint32_t value) {
     row_put_bytes(writer, &big, sizeof big);
 }
 
+void row_put_u64_big_endian(row_writer_t *writer, uint64_t value) {
+    uint64_t big = htobe64(value);
+    row_put_bytes(writer, &big, sizeof big);
+}
+
 const char *row_borrow(row_reader_t *reader, size_t length) {
     if (reader->damaged || length > reader->left) {
         reader->damaged = true;
@@ -88,6 +93,12 @@ uint32_t row_u32_big_endian(row_reader_t *reader) {
     uint32_t big;
     row_bytes(reader, &big, sizeof big);
     return be32toh(big);
+}
+
+uint64_t row_u64_big_endian(row_reader_t *reader) {
+    uint64_t big;
+    row_bytes(reader, &big, sizeof big);
+    return be64toh(big);
 }
 
 uint8_t row_flags(row_reader_t *reader, uint8_t known) {

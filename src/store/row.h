@@ -19,6 +19,7 @@ void row_put_u16(row_writer_t *writer, uint16_t value);
 void row_put_u32(row_writer_t *writer, uint32_t value);
 void row_put_u64(row_writer_t *writer, uint64_t value);
 void row_put_u32_big_endian(row_writer_t *writer, uint32_t value);
+void row_put_u64_big_endian(row_writer_t *writer, uint64_t value);
 void row_put_bytes(row_writer_t *writer, const void *bytes, size_t length);
 
 /* Once `damaged`, everything read is 0. */
@@ -33,6 +34,7 @@ uint16_t row_u16(row_reader_t *reader);
 uint32_t row_u32(row_reader_t *reader);
 uint64_t row_u64(row_reader_t *reader);
 uint32_t row_u32_big_endian(row_reader_t *reader);
+uint64_t row_u64_big_endian(row_reader_t *reader);
 void row_bytes(row_reader_t *reader, void *bytes, size_t length);
 /* The next `length` bytes where they are; NULL if there are fewer. */
 const char *row_borrow(row_reader_t *reader, size_t length);

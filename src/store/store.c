@@ -36,9 +36,24 @@ store_error_t store_lookup(store_t *store, uint64_t position, store_page_fn *vis
     return store->ops->lookup(store, position, visit, context, verdict);
 }
 
-store_error_t store_backup(store_t *store, const char *file) {
-    ASSERT(file != NULL);
-    return store->ops->backup(store, file);
+store_error_t store_oldest(store_t *store, uint64_t after, message_age_t *rows, uint32_t limit,
+                           uint32_t *count, bool *end) {
+    ASSERT(rows != NULL && limit >= 1);
+    return store->ops->oldest(store, after, rows, limit, count, end);
+}
+
+store_error_t store_backup(store_t *store, const char *file, span_t note) {
+    ASSERT(file != NULL && note.length <= STORE_NOTE_BYTES_MAX);
+    return store->ops->backup(store, file, note);
+}
+
+store_error_t store_note(store_t *store, char note[STORE_NOTE_BYTES_MAX], size_t *length) {
+    return store->ops->note(store, note, length);
+}
+
+store_error_t store_dump(store_t *store, store_visit_fn *visit, void *context) {
+    ASSERT(visit != NULL);
+    return store->ops->dump(store, visit, context);
 }
 
 const char *store_error_text(store_error_t error) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 /* Sizes and places of fixed fields: see the layout in the header. */
+#define MARK_BYTES          12
 #define REJECTION_BYTES     6
 #define RECORD_BYTES_MIN    23
 #define RECORDS_FLAGS       38
@@ -151,6 +152,19 @@ static void read_standing(reader_t *reader, peer_standing_t *standing) {
     standing->rejection_count = (uint16_t)count;
 }
 
+static void read_older(reader_t *reader, peer_standing_t *standing) {
+    size_t count = read_count(reader, 2, STREAM_OLDER_MAX, MARK_BYTES);
+    if (!reader->ok || count == 0) {
+        return;
+    }
+    stream_mark_t *older = arena_alloc(reader->arena, count * sizeof(*older));
+    for (size_t i = 0; i < count; i++) {
+        older[i] = read_mark(reader);
+    }
+    standing->older = older;
+    standing->older_count = (uint16_t)count;
+}
+
 static void read_record(reader_t *reader, peer_record_t *record) {
     record->kind = (peer_record_kind_t)read_bounded(reader, 1, PEER_SENDREALM, PEER_RECVGROUPREALM);
     record->number = read_u64(reader);
@@ -192,11 +206,13 @@ static void read_body(reader_t *reader, peer_message_t *message) {
         read_address(reader, &message->ackrealm.address);
         read_address(reader, &message->ackrealm.source);
         read_standing(reader, &message->ackrealm.standing);
+        read_older(reader, &message->ackrealm.standing);
         break;
     case PEER_WELCOME:
         message->welcome.refusal = read_refusal(reader, REFUSAL_NONE);
         read_name(reader, &message->welcome.from, true);
         read_standing(reader, &message->welcome.standing);
+        read_older(reader, &message->welcome.standing);
         break;
     case PEER_RECORDS:
         read_records(reader, message);
@@ -298,6 +314,14 @@ static void write_standing(buffer_t *out, const peer_standing_t *standing) {
     }
 }
 
+static void write_older(buffer_t *out, const peer_standing_t *standing) {
+    ASSERT(standing->older_count <= STREAM_OLDER_MAX);
+    write_integer(out, standing->older_count, 2);
+    for (size_t i = 0; i < standing->older_count; i++) {
+        write_mark(out, standing->older[i]);
+    }
+}
+
 static void write_head(buffer_t *out, const peer_message_t *message) {
     write_integer(out, PEER_PROTOCOL_VERSION, 1);
     write_integer(out, message->kind, 1);
@@ -337,11 +361,13 @@ static void write_body(buffer_t *out, const peer_message_t *message) {
         write_address(out, &message->ackrealm.address);
         write_address(out, &message->ackrealm.source);
         write_standing(out, &message->ackrealm.standing);
+        write_older(out, &message->ackrealm.standing);
         break;
     case PEER_WELCOME:
         write_integer(out, message->welcome.refusal, 1);
         write_name(out, &message->welcome.from);
         write_standing(out, &message->welcome.standing);
+        write_older(out, &message->welcome.standing);
         break;
     case PEER_ACK:
         write_standing(out, &message->ack.standing);

@@ -11,7 +11,15 @@
 
 #include <string.h>
 
-static const char frame_end[] = "}\r\n\r\n";
+/* Ends the frame: the ref, if there is one, is the last key. It has no character to escape. */
+static void write_end(buffer_t *out, span_t ref) {
+    if (ref.length > 0) {
+        buffer_text(out, ",\"ref\":\"");
+        buffer_append(out, ref.bytes, ref.length);
+        buffer_append(out, "\"", 1);
+    }
+    buffer_text(out, "}\r\n\r\n");
+}
 
 /* Appends `"<realm>:<number>"`. */
 static void append_id(buffer_t *out, span_t realm, uint64_t number) {
@@ -62,10 +70,11 @@ static void write_text(buffer_t *out, const reply_t *reply, const name_t *realm)
         append_id(out, name_span(realm), reply->text.number);
     }
     append_field(out, "delivery", delivery_word(reply->text.delivery));
-    buffer_text(out, frame_end);
+    write_end(out, reply->ref);
 }
 
-static void write_error(buffer_t *out, code_t code, const char *usage, const char *reason) {
+static void write_error(buffer_t *out, code_t code, const char *usage, const char *reason,
+                        span_t ref) {
     const char *word = code_word(code);
     ASSERT(word != NULL);
     buffer_text(out, "{\"status\":\"ERROR\",\"data\":");
@@ -73,11 +82,37 @@ static void write_error(buffer_t *out, code_t code, const char *usage, const cha
     append_field(out, "code", word);
     append_field(out, "usage", usage);
     append_field(out, "reason", reason);
-    buffer_text(out, frame_end);
+    write_end(out, ref);
 }
 
 void reply_write_error(buffer_t *out, code_t code) {
-    write_error(out, code, NULL, NULL);
+    write_error(out, code, NULL, NULL, (span_t){0});
+}
+
+static void write_broadcast_row(buffer_t *out, const broadcast_status_t *row, const name_t *realm,
+                                bool unsure) {
+    buffer_text(out, "{\"realm\":");
+    json_write_string(out, name_span(&row->realm));
+    if (row->code != CODE_OK) {
+        append_field(out, "error", code_word(row->code));
+    } else {
+        buffer_text(out, ",\"id\":");
+        append_id(out, name_span(realm), row->number);
+        append_field(out, "delivery", delivery_word(unsure ? DELIVERY_QUEUED : row->delivery));
+    }
+    buffer_text(out, "}");
+}
+
+static void write_broadcast(buffer_t *out, const reply_t *reply, const name_t *realm) {
+    buffer_text(out, "{\"status\":\"OK\",\"data\":");
+    json_write_string(out, span_of(reply->broadcast.text));
+    buffer_text(out, ",\"realms\":[");
+    for (uint32_t i = 0; i < reply->broadcast.count; i++) {
+        buffer_text(out, i == 0 ? "" : ",");
+        write_broadcast_row(out, &reply->broadcast.rows[i], realm, reply->broadcast.unsure);
+    }
+    buffer_text(out, "]");
+    write_end(out, reply->ref);
 }
 
 void reply_write(buffer_t *out, const reply_t *reply, const name_t *realm,
@@ -86,11 +121,13 @@ void reply_write(buffer_t *out, const reply_t *reply, const name_t *realm,
     if (reply->kind == REPLY_TEXT) {
         write_text(out, reply, realm);
     } else if (reply->kind == REPLY_ERROR) {
-        write_error(out, reply->error.code, reply->error.usage, reply->error.reason);
+        write_error(out, reply->error.code, reply->error.usage, reply->error.reason, reply->ref);
+    } else if (reply->kind == REPLY_BROADCAST) {
+        write_broadcast(out, reply, realm);
     } else {
         buffer_text(out, "{\"status\":\"OK\",\"data\":");
         reply_list_write(out, reply, realm, oldest_s);
-        buffer_text(out, frame_end);
+        write_end(out, reply->ref);
     }
 }
 
@@ -123,7 +160,7 @@ void reply_page_message(buffer_t *out, const message_t *message, const name_t *r
     buffer_text(out, "}");
 }
 
-void reply_page_end(buffer_t *out, bool more, bool stale) {
+void reply_page_end(buffer_t *out, bool more, bool stale, span_t ref) {
     buffer_text(out, "]");
     if (more) {
         buffer_text(out, ",\"more\":true");
@@ -131,5 +168,5 @@ void reply_page_end(buffer_t *out, bool more, bool stale) {
     if (stale) {
         buffer_text(out, ",\"stale\":true");
     }
-    buffer_text(out, frame_end);
+    write_end(out, ref);
 }

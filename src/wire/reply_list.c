@@ -156,6 +156,42 @@ static json_t *message_state(const reply_t *reply, const name_t *realm) {
     return object;
 }
 
+static json_t *server_limits(const server_status_t *server) {
+    static const char *const names[LIMIT_COUNT] = {
+        "users", "groups",        "members", "mailboxes",      "outbox_records", "outbox_bytes",
+        "links", "password_jobs", "logins",  "deferred_bytes", "refs",           "broadcast"};
+    json_t *limits = built(json_object());
+    for (unsigned i = 0; i < LIMIT_COUNT; i++) {
+        json_t *limit = built(json_object());
+        put_count(limit, "current", server->limits[i].current);
+        put_count(limit, "maximum", server->limits[i].maximum);
+        put_count(limit, "refused", server->limits[i].refused);
+        put(limits, names[i], limit);
+    }
+    return limits;
+}
+
+static json_t *server_connections(const front_counters_t *front) {
+    json_t *connections = built(json_object());
+    put_count(connections, "current", front->connections);
+    put_count(connections, "maximum", front->connections_max);
+    put_count(connections, "accepted", front->accepted);
+    put_count(connections, "refused_full", front->refused_full);
+    put_count(connections, "refused_address", front->refused_address);
+    put_count(connections, "connections_limited", front->connections_limited);
+    put_count(connections, "requests_limited", front->requests_limited);
+    put_count(connections, "login_timeouts", front->login_timeouts);
+    put_count(connections, "stalled", front->stalled);
+    put_count(connections, "lagged", front->lagged);
+    put_count(connections, "deaf", front->deaf);
+    return connections;
+}
+
+/* Two digits behind the point are enough, and do not change with every reply. */
+static json_t *rate(double per_s) {
+    return built(json_real((double)(int64_t)(per_s * 100.0 + 0.5) / 100.0));
+}
+
 static json_t *server_status(const server_status_t *server) {
     json_t *object = built(json_object());
     put(object, "realm", name_string(&server->realm));
@@ -171,6 +207,12 @@ static json_t *server_status(const server_status_t *server) {
     put_count(object, "requests", server->requests);
     put_count(object, "peer_messages", server->peer_messages);
     put_count(object, "peer_errors", server->peer_errors);
+    put(object, "requests_per_s", rate(server->requests_per_s));
+    put(object, "messages_per_s", rate(server->messages_per_s));
+    put(object, "retention_ms", built(json_integer(server->retention_ms)));
+    put_count(object, "forgotten", server->forgotten);
+    put(object, "limits", server_limits(server));
+    put(object, "connections", server_connections(&server->front));
     return object;
 }
 
@@ -191,6 +233,7 @@ static json_t *reply_data(const reply_t *reply, const name_t *realm, const int64
     case REPLY_TEXT:
     case REPLY_ERROR:
     case REPLY_PAGE:
+    case REPLY_BROADCAST:
         break;
     }
     return NULL;

@@ -11,6 +11,8 @@ int main(void) {
                                         "BEFORE",
                                         "LIMIT",
                                         "operator",
+                                        "@r ",
+                                        "@A-1._z ",
                                         "\\x0D\\x0A",
                                         "--name",
                                         "--data",

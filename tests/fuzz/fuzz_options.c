@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "input.h"
+#include "options_check.h"
 #include "target.h"
 
 #include <stdlib.h>
@@ -34,32 +35,13 @@ static char *word_take(input_t *input) {
     return word;
 }
 
-static void check_name(const name_t *name) {
-    name_t again;
-    ASSERT(name_parse(&again, name_span(name)) && name_equal(&again, name));
-}
-
-static void check_address(const char *text) {
-    address_t address;
-    ASSERT(options_address(&address, text));
-    ASSERT(address.length > 0 && address.length <= ADDRESS_BYTES_MAX);
-    ASSERT(strlen(address.text) == address.length);
-}
-
 static void serve(int argc, char **argv) {
     serve_options_t options;
     problem_t problem = {""};
     options_result_t result = options_serve(&options, argc, argv, &problem);
     ASSERT((result == OPTIONS_WRONG) == (problem.text[0] != '\0'));
-    if (result == OPTIONS_OK) {
-        check_name(&options.name);
-        check_address(options.clients);
-        check_address(options.federation);
-        ASSERT(options.data != NULL && options.data[0] != '\0');
-        ASSERT(options.trust_count <= LINKS_MAX && options.log <= LEVEL_DEBUG);
-        for (size_t i = 0; i < options.trust_count; i++)
-            check_name(&options.trusts[i].name);
-    }
+    if (result == OPTIONS_OK)
+        check_serve_options(&options);
     options_serve_deinit(&options);
 }
 

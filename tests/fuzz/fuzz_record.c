@@ -29,12 +29,16 @@ static void take_small_row(span_t key, span_t row) {
 static void take_message(uint64_t position, span_t row) {
     message_t message;
     message_links_t links;
+    message_age_t age;
     bool linked = message_row_links(&links, position, row);
+    bool aged = message_row_age(&age, row);
     if (!message_row_decode(&message, position, row))
         return;
     ASSERT(linked && message_links_lead_back(&links, position));
     ASSERT(links.mailbox == message.mailbox && links.seq == message.seq);
     ASSERT(links.previous == message.previous && links.jump == message.jump);
+    ASSERT(aged && age.mailbox == message.mailbox && age.seq == message.seq);
+    ASSERT(age.arrived_ms == (message.arrived_ms == 0 ? message.time_ms : message.arrived_ms));
     size_t length = message_row_bytes(&message);
     uint8_t *again = memory_alloc(length);
     message_row_encode(again, &message);

@@ -54,7 +54,7 @@ static void page_reply(span_t text, const name_t *realm, input_t *input) {
     reply_page_begin(&out);
     for (unsigned i = 0; i < count; i++)
         reply_page_message(&out, &message, realm, i == 0);
-    reply_page_end(&out, count % 2 == 0, count > 1);
+    reply_page_end(&out, count % 2 == 0, count > 1, (span_t){0});
     json_t *root = parsed(&out);
     const json_t *data = json_object_get(root, "data");
     ASSERT(json_array_size(data) == count);

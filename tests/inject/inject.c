@@ -11,21 +11,26 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <zmq.h>
 
-enum { FUNCTIONS_MAX = 48, CALLERS = 4 };
+enum { FUNCTIONS_MAX = 64, CALLERS = 5 };
 
-static const char *const callers[CALLERS] = {"realmgate", "liblmdb", "libzmq", "libczmq"};
+static const char *const callers[CALLERS] = {"realmgate", "liblmdb", "libzmq", "libczmq",
+                                             "libsodium"};
 
 /* What the environment asks for, and the counts; written by the constructor, then only counted. */
 static struct {
@@ -146,6 +151,10 @@ WRAP(int, renameat, -1, (int a, const char *b, int c, const char *d), (a, b, c, 
 WRAP(int, msync, -1, (void *a, size_t b, int c), (a, b, c))
 WRAP(void *, mmap, (void *)-1, (void *a, size_t b, int c, int d, int e, off_t f),
      (a, b, c, d, e, f))
+WRAP(ssize_t, pread, -1, (int a, void *b, size_t c, off_t d), (a, b, c, d))
+WRAP(int, flock, -1, (int a, int b), (a, b))
+WRAP(ssize_t, getrandom, -1, (void *a, size_t b, unsigned c), (a, b, c))
+WRAP(int, getentropy, -1, (void *a, size_t b), (a, b))
 WRAP(int, posix_fallocate, inject.error, (int a, off_t b, off_t c), (a, b, c))
 WRAP(int, pthread_create, inject.error,
      (pthread_t * a, const pthread_attr_t *b, void *(*c)(void *), void *d), (a, b, c, d))
@@ -165,6 +174,31 @@ WRAP(int, mdb_del, inject.error, (MDB_txn * a, MDB_dbi b, MDB_val *c, MDB_val *d
 WRAP(int, mdb_cursor_open, inject.error, (MDB_txn * a, MDB_dbi b, MDB_cursor **c), (a, b, c))
 WRAP(int, mdb_cursor_get, inject.error, (MDB_cursor * a, MDB_val *b, MDB_val *c, MDB_cursor_op d),
      (a, b, c, d))
+
+/* These two have a mode only where they make a file. */
+static mode_t mode_of(int flags, va_list arguments) {
+    return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
+}
+
+int open(const char *path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = mode_of(flags, arguments);
+    va_end(arguments);
+    if (fails("open", CALLER))
+        return -1;
+    return ((int (*)(const char *, int, mode_t))real("open"))(path, flags, mode);
+}
+
+int openat(int directory, const char *path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = mode_of(flags, arguments);
+    va_end(arguments);
+    if (fails("openat", CALLER))
+        return -1;
+    return ((int (*)(int, const char *, int, mode_t))real("openat"))(directory, path, flags, mode);
+}
 
 /* A commit that fails has ended its transaction all the same. */
 int mdb_txn_commit(MDB_txn *transaction) {

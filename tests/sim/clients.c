@@ -6,9 +6,11 @@
 
 #include "base/crypto.h"
 #include "base/memory.h"
+#include "insisting.h"
 #include "node.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,14 +42,17 @@ void clients_begin(world_t *world) {
             seat->connection = 0;
             seat->bound = false;
             seat->request_count = 0;
+            seat->again_count = 0;
         }
     }
 }
 
 void clients_free(world_t *world) {
     for (unsigned i = 0; i < REALMS_MAX; i++) {
-        for (unsigned s = 0; s < SEATS_ALL; s++)
+        for (unsigned s = 0; s < SEATS_ALL; s++) {
             memory_free(world->seats[i][s].requests);
+            memory_free(world->seats[i][s].again);
+        }
     }
     memory_free(world->owners);
     memory_free(world->audit);
@@ -63,6 +68,21 @@ static uint8_t user_of_seat(unsigned seat) {
 
 static void say_password(line_t *line, unsigned user, unsigned version) {
     say_text(line, "rahasia-%u-%u", user, version);
+}
+
+/* The same password, as the hash that another program made of it. */
+static void say_hash(line_t *line, unsigned user, unsigned version) {
+    static const uint8_t salt[SALT_BYTES] = "imported, salted";
+    char salt_text[32], hash_text[64];
+    uint8_t hash[KEY_BYTES];
+    line_t password = {.length = 0};
+    say_password(&password, user, version);
+    node_password_hash(hash, salt, (span_t){password.bytes, password.length});
+    (void)sodium_bin2base64(salt_text, sizeof(salt_text), salt, sizeof(salt),
+                            sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    (void)sodium_bin2base64(hash_text, sizeof(hash_text), hash, sizeof(hash),
+                            sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    say_text(line, "$argon2id$v=19$m=8,t=1,p=1$%s$%s", salt_text, hash_text);
 }
 
 static void say_page(line_t *line, asked_t *asked, const op_t *op) {
@@ -128,10 +148,16 @@ static void say_add_realm(line_t *line, const op_t *op, bool is_repair) {
 static void say_check_message(world_t *world, line_t *line, asked_t *asked, const op_t *op) {
     const oracle_t *oracle = &world->oracle;
     const letter_t *letter = NULL;
-    if (asked->seat >= SEAT_AUDIT)
+    uint32_t own = asked->seat < SEAT_ADMIN ? oracle->newest[asked->realm][asked->user] : 0;
+    if (asked->seat >= SEAT_AUDIT) {
         letter = &oracle->letters[op->amount];
-    else if (oracle->letter_count > 0)
+    } else if (op->variant < 200 && own != 0) {
+        for (unsigned back = op->variant % 16; back > 0 && oracle->letters[own].older != 0; back--)
+            own = oracle->letters[own].older;
+        letter = &oracle->letters[own];
+    } else if (oracle->letter_count > 0) {
         letter = &oracle->letters[(size_t)op->amount % oracle->letter_count];
+    }
     asked->op = letter == NULL ? 0 : (uint32_t)(letter - oracle->letters);
     asked->number = letter == NULL || letter->number == 0 ? 1 : letter->number;
     const char *realm =
@@ -144,6 +170,10 @@ static void say_account(world_t *world, line_t *line, const op_t *op) {
     if (op->verb == VERB_ADDUSER) {
         say_text(line, "ADDUSER u%u ", op->name);
         say_password(line, op->name, 0);
+        *version = 0;
+    } else if (op->verb == VERB_IMPORTUSER) {
+        say_text(line, "IMPORTUSER u%u ", op->name);
+        say_hash(line, op->name, 0);
         *version = 0;
     } else if (op->verb == VERB_REGISTER) {
         say_text(line, "REGISTER r%u rahasia", op->variant % 3);
@@ -179,6 +209,8 @@ static void say_auth(const world_t *world, line_t *line, const op_t *op, unsigne
 /* A message, or what asks for messages. False: it is neither. */
 static bool compose_mail(line_t *line, asked_t *asked, const op_t *op) {
     const char *peer = realm_text(op->peer);
+    if (insisting_has_ref(op))
+        say_text(line, "@m%u ", op->id);
     switch (op->verb) {
     case VERB_SEND:
         say_text(line, "SEND u%u ", op->name);
@@ -220,6 +252,8 @@ static void compose_rest(world_t *world, line_t *line, asked_t *asked, const op_
                                                   [VERB_LOGOUT] = "LOGOUT",
                                                   [VERB_QUIT] = "QUIT",
                                                   [VERB_PING] = "PING",
+                                                  [VERB_LISTEN] = "LISTEN",
+                                                  [VERB_UNLISTEN] = "UNLISTEN",
                                                   [VERB_HELP] = "HELP",
                                                   [VERB_LISTUSER] = "LISTUSER",
                                                   [VERB_LISTREALM] = "LISTREALM",
@@ -243,6 +277,7 @@ static void compose_rest(world_t *world, line_t *line, asked_t *asked, const op_
     case VERB_REGISTER:
     case VERB_PASSWORD:
     case VERB_ADDUSER:
+    case VERB_IMPORTUSER:
         say_account(world, line, op);
         break;
     case VERB_DELUSER:
@@ -297,8 +332,10 @@ static void request(world_t *world, const op_t *op, unsigned seat_index) {
 }
 
 static void silence(world_t *world, seat_t *seat) {
-    for (size_t i = 0; i < seat->request_count; i++)
+    for (size_t i = 0; i < seat->request_count; i++) {
+        insisting_silence(world, seat, seat->requests[i]);
         oracle_silence(world, seat->requests[i]);
+    }
     seat->connection = 0;
     seat->bound = false;
     seat->request_count = 0;
@@ -324,7 +361,11 @@ void clients_say(world_t *world, const op_t *op) {
         request(world, &auth, op->seat);
         seat->bound = true;
     }
+    for (const op_t *again; (again = insisting_next(world, op->realm, op->seat)) != NULL;)
+        request(world, again, op->seat);
     request(world, op, op->seat);
+    if (insisting_said(world, op, op->seat))
+        request(world, op, op->seat);
 }
 
 void clients_hang_up(world_t *world, unsigned realm, unsigned seat_index) {
@@ -333,6 +374,7 @@ void clients_hang_up(world_t *world, unsigned realm, unsigned seat_index) {
     if (connection == 0)
         return;
     silence(world, seat);
+    hearing_hung_up(world, realm, seat_index);
     node_closed(world, &world->realms[realm], connection);
 }
 
@@ -340,6 +382,7 @@ void clients_process_died(world_t *world, unsigned realm) {
     for (unsigned s = 0; s < SEATS_ALL; s++) {
         if (world->seats[realm][s].connection != 0)
             silence(world, &world->seats[realm][s]);
+        hearing_hung_up(world, realm, s);
     }
 }
 
@@ -359,12 +402,28 @@ void clients_told(world_t *world, realm_node_t *node, const reply_t *reply) {
                         realm_text(node->index));
     if (reply->kind == REPLY_ERROR && reply->error.code == CODE_AUTH_REQUIRED)
         seat->bound = false;
+    insisting_told(world, seat, seat->requests[reply->ticket.slot - 1], reply);
     oracle_told(world, seat->requests[reply->ticket.slot - 1], reply);
     if (reply->close)
         clients_hang_up(world, node->index, seat_index);
     if (seat_index >= SEAT_AUDIT) {
         world->audit_parts[node->index][seat_index - SEAT_AUDIT].waiting -= 1;
         audit_pump(world, node->index, seat_index - SEAT_AUDIT);
+    }
+}
+
+void clients_heard(world_t *world, realm_node_t *node, const news_t *news) {
+    for (uint32_t i = 0; i < news->connection_count; i++) {
+        uint64_t connection = news->connections[i];
+        if (connection == 0 || connection > world->connection_count)
+            world_violation(world, "event-odd", "%s tells connection %" PRIu64,
+                            realm_text(node->index), connection);
+        unsigned seat = (unsigned)(world->owners[connection - 1] & UINT32_MAX);
+        if (world->seats[node->index][seat].connection != connection)
+            continue; /* it has hung up meanwhile */
+        world_tell(world, "    event for %" PRIu64 ": %.*s %" PRIu32, connection,
+                   (int)news->mailbox.length, news->mailbox.bytes, news->message.seq);
+        hearing_event(world, node->index, seat, news);
     }
 }
 
@@ -384,7 +443,7 @@ static void repair_realm(world_t *world, unsigned realm) {
             say_simply(world, realm, VERB_ADDUSER, 0, u);
     }
     for (unsigned j = 0; j < world->plan->realm_count; j++) {
-        if (world->checks == 0 || !world->plan->linked[realm][j] ||
+        if (world->checks == 0 || !world_links(world, realm, j) ||
             oracle->links[realm][j] != LINK_IS_UNKNOWN)
             continue;
         say_simply(world, realm, VERB_TRUSTREALM, j, 0);
@@ -394,13 +453,30 @@ static void repair_realm(world_t *world, unsigned realm) {
     say_simply(world, realm, VERB_CHECKREALM, 0, 0);
 }
 
+static void insist(world_t *world, unsigned realm) {
+    for (unsigned s = 0; s < SEAT_ADMIN && world->realms[realm].state != NULL; s++) {
+        const op_t *op = insisting_next(world, realm, s);
+        if (op == NULL)
+            continue;
+        op_t said = *op;
+        said.verb = VERB_PING; /* the others are said in front of it */
+        world->seats[realm][s].again[world->seats[realm][s].again_count++] = op;
+        said.seat = (uint8_t)s;
+        clients_say(world, &said);
+    }
+}
+
 void clients_repair(world_t *world) {
     /* Answers of realms that still have something to do would be out of date at once. */
     world->news_final = world->oracle.waiting == 0;
+    for (unsigned i = 0; i < world->plan->realm_count; i++) {
+        if (i != world->departed)
+            repair_realm(world, i);
+    }
     for (unsigned i = 0; i < world->plan->realm_count; i++)
-        repair_realm(world, i);
+        insist(world, i);
     if (world->checks == 0)
-        say_simply(world, 0, VERB_HELP, 0, 0);
+        say_simply(world, world->departed == 0 ? 1 : 0, VERB_HELP, 0, 0);
     world->checks += 1;
 }
 
@@ -409,12 +485,12 @@ bool clients_repaired(const world_t *world) {
     if (oracle->waiting > 0 || !world->news_final)
         return false;
     for (unsigned i = 0; i < world->plan->realm_count; i++) {
-        for (unsigned u = 0; u < world->plan->user_count; u++) {
+        for (unsigned u = 0; i != world->departed && u < world->plan->user_count; u++) {
             if (!oracle->user_there[i][u])
                 return false;
         }
         for (unsigned j = 0; j < world->plan->realm_count; j++) {
-            if (world->plan->linked[i][j] && oracle->links[i][j] != LINK_IS_IDLE)
+            if (world_links(world, i, j) && oracle->links[i][j] != LINK_IS_IDLE)
                 return false;
         }
     }
@@ -441,6 +517,14 @@ static void audit_page(world_t *world, unsigned realm, unsigned user, verb_t ver
     }
 }
 
+/* Whether the mailboxes of a peer can be read: also those of one that is gone, while it is linked.
+ */
+static bool has_mail_of(const world_t *world, unsigned realm, unsigned peer) {
+    if (peer == world->departed)
+        return world->oracle.links[realm][peer] != LINK_IS_UNKNOWN;
+    return world->plan->linked[realm][peer];
+}
+
 static void audit_groups(world_t *world, unsigned realm) {
     const plan_t *plan = world->plan;
     for (unsigned g = 0; g < plan->group_count; g++) {
@@ -448,7 +532,7 @@ static void audit_groups(world_t *world, unsigned realm) {
         audit_add(world, realm, 0, VERB_JOINGROUP)->name = (uint8_t)g;
         audit_page(world, realm, 0, VERB_INBOXGROUP, 0, g);
         for (unsigned j = 0; j < plan->realm_count; j++) {
-            if (plan->linked[realm][j])
+            if (has_mail_of(world, realm, j))
                 audit_page(world, realm, 0, VERB_INBOXGROUPREALM, j, g);
         }
     }
@@ -461,7 +545,7 @@ static void audit_user(world_t *world, unsigned realm, unsigned user) {
     audit_add(world, realm, user, VERB_AUTH)->variant = 1;
     audit_page(world, realm, user, VERB_INBOX, 0, 0);
     for (unsigned j = 0; j < plan->realm_count; j++) {
-        if (plan->linked[realm][j])
+        if (has_mail_of(world, realm, j))
             audit_page(world, realm, user, VERB_INBOXREALM, j, 0);
     }
     if (user == 0)
@@ -488,12 +572,13 @@ void clients_audit(world_t *world) {
         for (unsigned u = 0; u < world->plan->user_count; u++) {
             audit_part_t *part = &world->audit_parts[i][u];
             *part = (audit_part_t){.next = world->audit_count};
-            audit_user(world, i, u);
+            if (i != world->departed)
+                audit_user(world, i, u);
             part->end = world->audit_count;
         }
     }
     for (unsigned i = 0; i < world->plan->realm_count; i++) {
-        for (unsigned u = 0; u < world->plan->user_count; u++) {
+        for (unsigned u = 0; i != world->departed && u < world->plan->user_count; u++) {
             connect(world, i, SEAT_AUDIT + u);
             audit_pump(world, i, u);
         }

@@ -14,6 +14,7 @@ void clients_say(world_t *world, const op_t *op);
 void clients_hang_up(world_t *world, unsigned realm, unsigned seat);
 void clients_process_died(world_t *world, unsigned realm);
 void clients_told(world_t *world, realm_node_t *node, const reply_t *reply);
+void clients_heard(world_t *world, realm_node_t *node, const news_t *news);
 
 /* After healing: makes links and users be as the plan means them; asks how they are. */
 void clients_repair(world_t *world);

@@ -22,15 +22,20 @@ enum {
     TABLE_REALMS,
     TABLE_STREAMS,
     TABLE_REJECTIONS,
+    TABLE_REFS,
+    TABLE_SEGMENTS,
+    TABLE_MARKS,
     TABLE_HEADS,
     TABLE_VERDICTS,
+    TABLE_GONE, /* by place in the log: did retention take it? */
     TABLE_COUNT
 };
 
 /* Everything but the log; the log only grows, so that a copy of these and a length is a backup. */
 typedef struct rows {
     table_t tables[TABLE_COUNT];
-    uint64_t checkpoint;
+    uint64_t checkpoint, cut;
+    floor_record_t floor;
     size_t message_count;
 } rows_t;
 
@@ -46,9 +51,19 @@ struct memory_store {
 };
 
 static const size_t row_bytes[TABLE_COUNT] = {
-    sizeof(user_record_t),      sizeof(token_record_t), sizeof(group_record_t),
-    sizeof(member_record_t),    sizeof(realm_record_t), sizeof(stream_record_t),
-    sizeof(rejection_record_t), sizeof(head_record_t),  sizeof(verdict_record_t),
+    sizeof(user_record_t),
+    sizeof(token_record_t),
+    sizeof(group_record_t),
+    sizeof(member_record_t),
+    sizeof(realm_record_t),
+    sizeof(stream_record_t),
+    sizeof(rejection_record_t),
+    sizeof(ref_record_t),
+    sizeof(mark_record_t),
+    sizeof(mark_record_t),
+    sizeof(head_record_t),
+    sizeof(verdict_record_t),
+    sizeof(uint8_t),
 };
 
 static void *row_at(const table_t *table, size_t index) {
@@ -100,6 +115,7 @@ static store_error_t put_message(memory_store_t *store, const message_t *message
         return STORE_CORRUPT;
     store->log =
         memory_grow(store->log, &store->log_room, rows->message_count + 1, sizeof(*store->log));
+    *(uint8_t *)row_add(&rows->tables[TABLE_GONE]) = false;
     message_t *copy = &store->log[rows->message_count++];
     *copy = *message;
     copy->origin = keep(store, message->origin);
@@ -107,6 +123,37 @@ static store_error_t put_message(memory_store_t *store, const message_t *message
     copy->realm = keep(store, message->realm);
     copy->to = keep(store, message->to);
     copy->text = keep(store, message->text);
+    return STORE_OK;
+}
+
+/* Rows of refs are loaded in the order of their numbers, whatever order they came in. */
+static void put_ref(memory_store_t *store, const ref_record_t *record) {
+    table_t *table = &store->rows.tables[TABLE_REFS];
+    ref_record_t *ref = row_find(table, &record->number, sizeof(record->number));
+    if (ref == NULL) {
+        size_t index = table->count;
+        ref = row_add(table);
+        for (; index > 0 && ref[-1].number > record->number; index--, ref--)
+            ref[0] = ref[-1];
+    }
+    *ref = *record;
+    ref->realms = keep(store, record->realms);
+}
+
+static bool is_gone(const memory_store_t *store, size_t place) {
+    return *(const uint8_t *)row_at(&store->rows.tables[TABLE_GONE], place) != 0;
+}
+
+static store_error_t forget(memory_store_t *store, const messages_gone_record_t *gone) {
+    if (gone->last > store->rows.checkpoint)
+        return STORE_CORRUPT;
+    for (size_t i = 0; i < store->rows.message_count; i++) {
+        uint64_t position = store->log[i].position;
+        if (position < gone->first || position > gone->last)
+            continue;
+        *(uint8_t *)row_at(&store->rows.tables[TABLE_GONE], i) = true;
+        row_drop(&store->rows.tables[TABLE_VERDICTS], &position, sizeof(position));
+    }
     return STORE_OK;
 }
 
@@ -143,6 +190,24 @@ static store_error_t put_record(memory_store_t *store, const record_t *record) {
     case RECORD_REJECTION_GONE:
         row_drop(&tables[TABLE_REJECTIONS], &record->rejection, 2 * sizeof(uint32_t));
         break;
+    case RECORD_REF:
+        put_ref(store, &record->ref);
+        break;
+    case RECORD_REF_GONE:
+        row_drop(&tables[TABLE_REFS], &record->ref, sizeof(uint64_t));
+        break;
+    case RECORD_SEGMENT:
+        row_put(&tables[TABLE_SEGMENTS], &record->mark, 2 * sizeof(uint32_t));
+        break;
+    case RECORD_SEGMENT_GONE:
+        row_drop(&tables[TABLE_SEGMENTS], &record->mark, 2 * sizeof(uint32_t));
+        break;
+    case RECORD_MARK:
+        row_put(&tables[TABLE_MARKS], &record->mark, 2 * sizeof(uint32_t));
+        break;
+    case RECORD_MARK_GONE:
+        row_drop(&tables[TABLE_MARKS], &record->mark, 2 * sizeof(uint32_t));
+        break;
     case RECORD_VERDICT:
         row_put(&tables[TABLE_VERDICTS], &record->verdict, sizeof(uint64_t));
         break;
@@ -151,6 +216,14 @@ static store_error_t put_record(memory_store_t *store, const record_t *record) {
         break;
     case RECORD_CHECKPOINT:
         store->rows.checkpoint = record->checkpoint.position;
+        break;
+    case RECORD_MESSAGES_GONE:
+        return forget(store, &record->messages_gone);
+    case RECORD_FLOOR:
+        store->rows.floor = record->floor;
+        break;
+    case RECORD_CUT:
+        store->rows.cut = record->cut.position;
         break;
     case RECORD_MESSAGE:
         return put_message(store, &record->message);
@@ -173,9 +246,9 @@ static store_error_t commit(store_t *base, const record_t *records, size_t count
 }
 
 /* The kinds of rows in the order of the tables; verdicts are only looked up. */
-static const record_kind_t table_kinds[] = {RECORD_USER,      RECORD_TOKEN, RECORD_GROUP,
-                                            RECORD_MEMBER,    RECORD_REALM, RECORD_STREAM,
-                                            RECORD_REJECTION, RECORD_HEAD};
+static const record_kind_t table_kinds[] = {
+    RECORD_USER,      RECORD_TOKEN, RECORD_GROUP,   RECORD_MEMBER, RECORD_REALM, RECORD_STREAM,
+    RECORD_REJECTION, RECORD_REF,   RECORD_SEGMENT, RECORD_MARK,   RECORD_HEAD};
 
 static store_error_t load_messages(const memory_store_t *store, store_visit_fn *visit,
                                    void *context) {
@@ -210,14 +283,27 @@ static store_error_t load(store_t *base, store_visit_fn *visit, void *context) {
         if (!visit(context, &record))
             return STORE_CORRUPT;
     }
+    if (store->rows.cut > 0) {
+        record.kind = RECORD_CUT;
+        record.cut.position = store->rows.cut;
+        if (!visit(context, &record))
+            return STORE_CORRUPT;
+    }
+    if (store->rows.floor.position > 0 || store->rows.floor.copied) {
+        record.kind = RECORD_FLOOR;
+        record.floor = store->rows.floor;
+        if (!visit(context, &record))
+            return STORE_CORRUPT;
+    }
     return load_messages(store, visit, context);
 }
 
-/* Positions have no gaps as long as nothing was lost; else they are searched for. */
-static const message_t *find_position(const memory_store_t *store, uint64_t position) {
+/* The place of a position, or of the first one behind it. */
+static size_t place_of(const memory_store_t *store, uint64_t position) {
     size_t low = 0, high = store->rows.message_count;
+    /* Positions have no gaps as long as nothing was lost; else they are searched for. */
     if (position > 0 && position <= high && store->log[position - 1].position == position)
-        return &store->log[position - 1];
+        return position - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (store->log[middle].position < position)
@@ -225,8 +311,14 @@ static const message_t *find_position(const memory_store_t *store, uint64_t posi
         else
             high = middle;
     }
-    bool found = low < store->rows.message_count && store->log[low].position == position;
-    return found ? &store->log[low] : NULL;
+    return low;
+}
+
+static const message_t *find_position(const memory_store_t *store, uint64_t position) {
+    size_t place = place_of(store, position);
+    bool found = place < store->rows.message_count && store->log[place].position == position &&
+                 !is_gone(store, place);
+    return found ? &store->log[place] : NULL;
 }
 
 static const message_t *step_back(const memory_store_t *store, const message_t *from,
@@ -265,10 +357,37 @@ static range_t range_of(const page_query_t *query) {
     return range;
 }
 
+/* The oldest seq that retention has left in a mailbox, or the one behind its newest. */
+static uint32_t oldest_left(const memory_store_t *store, const page_query_t *query) {
+    for (size_t i = 0; store->rows.cut > 0 && i < store->rows.message_count; i++) {
+        if (store->log[i].mailbox == query->mailbox && !is_gone(store, i))
+            return store->log[i].seq;
+    }
+    return store->rows.cut > 0 ? query->newest_seq + 1 : 1;
+}
+
+static code_t verdict_of(const memory_store_t *store, uint64_t position) {
+    const verdict_record_t *row =
+        row_find(&store->rows.tables[TABLE_VERDICTS], &position, sizeof(position));
+    return row == NULL ? CODE_OK : row->code;
+}
+
+static bool show(const memory_store_t *store, const page_query_t *query, store_page_fn *visit,
+                 void *context, const message_t *message) {
+    message_t shown = *message;
+    if (query->verdicts)
+        shown.verdict = verdict_of(store, message->position);
+    return visit(context, &shown);
+}
+
 static store_error_t page(store_t *base, const page_query_t *query, store_page_fn *visit,
                           void *context, bool *more) {
     memory_store_t *store = (memory_store_t *)base;
-    range_t range = range_of(query);
+    page_query_t left = *query;
+    uint32_t oldest = oldest_left(store, query);
+    if (left.after < oldest - 1)
+        left.after = oldest - 1;
+    range_t range = range_of(&left);
     *more = range.more;
     if (range.low > range.high)
         return STORE_OK;
@@ -289,7 +408,7 @@ static store_error_t page(store_t *base, const page_query_t *query, store_page_f
             return STORE_CORRUPT;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!visit(context, store->walk[i]))
+        if (!show(store, query, visit, context, store->walk[i]))
             break;
     }
     return STORE_OK;
@@ -299,11 +418,29 @@ static store_error_t lookup(store_t *base, uint64_t position, store_page_fn *vis
                             code_t *verdict) {
     const memory_store_t *store = (const memory_store_t *)base;
     const message_t *message = find_position(store, position);
-    const verdict_record_t *row =
-        row_find(&store->rows.tables[TABLE_VERDICTS], &position, sizeof(position));
-    *verdict = row == NULL ? CODE_OK : row->code;
+    *verdict = verdict_of(store, position);
     if (message != NULL)
         (void)visit(context, message);
+    return STORE_OK;
+}
+
+static store_error_t oldest_rows(store_t *base, uint64_t after, message_age_t *rows, uint32_t limit,
+                                 uint32_t *count, bool *end) {
+    const memory_store_t *store = (const memory_store_t *)base;
+    size_t place = place_of(store, after + 1);
+    for (*count = 0; place < store->rows.message_count; place++) {
+        const message_t *message = &store->log[place];
+        if (is_gone(store, place))
+            continue;
+        if (*count == limit)
+            break;
+        message_age_t *row = &rows[(*count)++];
+        row->position = message->position;
+        row->mailbox = message->mailbox;
+        row->seq = message->seq;
+        row->arrived_ms = message->arrived_ms != 0 ? message->arrived_ms : message->time_ms;
+    }
+    *end = place == store->rows.message_count;
     return STORE_OK;
 }
 
@@ -323,6 +460,8 @@ static void rows_copy(rows_t *to, const rows_t *from) {
             memcpy(table->rows, source->rows, source->count * source->row_bytes);
     }
     to->checkpoint = from->checkpoint;
+    to->cut = from->cut;
+    to->floor = from->floor;
     to->message_count = from->message_count;
 }
 
@@ -336,8 +475,12 @@ static void close_store(store_t *base) {
     memory_free(store);
 }
 
-static const store_ops_t ops = {
-    .close = close_store, .load = load, .commit = commit, .page = page, .lookup = lookup};
+static const store_ops_t ops = {.close = close_store,
+                                .load = load,
+                                .commit = commit,
+                                .page = page,
+                                .lookup = lookup,
+                                .oldest = oldest_rows};
 
 memory_store_t *memory_store_new(void) {
     memory_store_t *store = memory_alloc(sizeof(*store));
@@ -361,10 +504,12 @@ void memory_store_backup(memory_store_t *store) {
     store->has_backup = true;
 }
 
-bool memory_store_restore(memory_store_t *store) {
-    if (store->has_backup)
-        rows_copy(&store->rows, &store->backup);
-    return store->has_backup;
+bool memory_store_restore(memory_store_t *store, bool by_hand) {
+    if (!store->has_backup)
+        return false;
+    rows_copy(&store->rows, &store->backup);
+    store->rows.floor.copied = !by_hand;
+    return true;
 }
 
 const stream_record_t *memory_store_stream(const memory_store_t *store, uint32_t realm) {

@@ -18,7 +18,8 @@ void memory_store_fail(memory_store_t *store, bool failing);
 
 /* One copy is kept: a backup replaces the one before. False: there is none to restore. */
 void memory_store_backup(memory_store_t *store);
-bool memory_store_restore(memory_store_t *store);
+/* The copy knows that it is one, as the real store's backups do; unless it was made by hand. */
+bool memory_store_restore(memory_store_t *store, bool by_hand);
 
 /* The committed stream row of a realm id, NULL if there is none; its realm row likewise. */
 const stream_record_t *memory_store_stream(const memory_store_t *store, uint32_t realm);

@@ -278,18 +278,37 @@ static void step_sweep(world_t *world, realm_node_t *node, const sweep_t *sweep)
     arena_reset(&world->arena);
 }
 
+static void step_trim(world_t *world, realm_node_t *node) {
+    event_t event;
+    trim_t trim = node->trim;
+    message_age_t *rows = arena_alloc(&world->arena, trim.limit * sizeof(*rows));
+    event.kind = EVENT_TRIM;
+    event.trim.rows = rows;
+    (void)store_oldest(memory_store_base(node->store), trim.after, rows, trim.limit,
+                       &event.trim.count, &event.trim.end);
+    node->trim = (trim_t){0};
+    step(world, node, &event);
+    arena_reset(&world->arena);
+}
+
+static bool has_questions(const realm_node_t *node) {
+    return node->lookup_count + node->sweep_count + node->trim.limit > 0;
+}
+
 static void take_questions(world_t *world, realm_node_t *node) {
     for (size_t i = 0; i < node->lookup_count; i++)
         step_lookup(world, node, &node->lookups[i]);
     for (size_t i = 0; i < node->sweep_count; i++)
         step_sweep(world, node, &node->sweeps[i]);
     node->lookup_count = node->sweep_count = 0;
+    if (node->trim.limit > 0)
+        step_trim(world, node);
 }
 
 /* Takes all that has come. Returns whether there was anything. */
 static bool take_all(world_t *world, realm_node_t *node) {
     event_t tick = {.kind = EVENT_TICK};
-    bool any = node->lookup_count + node->sweep_count + node->input_count > 0;
+    bool any = has_questions(node) || node->input_count > 0;
     take_questions(world, node);
     for (size_t i = 0; i < node->input_count; i++)
         step_input(world, node, &node->inputs[i]);
@@ -316,6 +335,10 @@ static void toy_hash(uint8_t hash[KEY_BYTES], const void *salt, size_t salt_byte
         value = dice_mix(value);
         memcpy(hash + i, &value, sizeof(value));
     }
+}
+
+void node_password_hash(uint8_t hash[KEY_BYTES], const uint8_t salt[SALT_BYTES], span_t password) {
+    toy_hash(hash, salt, SALT_BYTES, password);
 }
 
 static void put_password(world_t *world, realm_node_t *node, const password_job_t *job) {
@@ -394,19 +417,33 @@ static void put_dial(world_t *world, realm_node_t *node, const dial_effect_t *di
         network_hang_up(world, node, dial->dial);
 }
 
+/* Replies, and the events between them. */
+static void put_answers(world_t *world, realm_node_t *node, size_t limit, size_t *out) {
+    const effects_t *effects = &node->effects;
+    size_t news = 0;
+    for (size_t i = 0; i <= effects->reply_count && *out < limit; i++) {
+        for (; news < effects->news_count && effects->news[news].replies_before == i; news++)
+            clients_heard(world, node, &effects->news[news]);
+        if (i < effects->reply_count)
+            clients_told(world, node, &effects->replies[i]);
+        *out += i < effects->reply_count ? 1 : 0;
+    }
+}
+
 /* Lets the effects out, the first `limit` of them. */
 static void release(world_t *world, realm_node_t *node, size_t limit) {
     const effects_t *effects = &node->effects;
     size_t out = 0;
     put_keys(node);
-    for (size_t i = 0; i < effects->reply_count && out < limit; i++, out++)
-        clients_told(world, node, &effects->replies[i]);
+    put_answers(world, node, limit, &out);
     for (size_t i = 0; i < effects->send_count && out < limit; i++, out++)
         put_send(world, node, &effects->sends[i]);
     for (size_t i = 0; i < effects->dial_count && out < limit; i++, out++)
         put_dial(world, node, &effects->dials[i]);
     for (size_t i = 0; i < effects->password_count && out < limit; i++, out++)
         put_password(world, node, &effects->passwords[i]);
+    if (out < limit)
+        hearing_turn_end(world, node->index);
 }
 
 /* The store failed: who asked in this turn is told so. */
@@ -430,6 +467,7 @@ static void keep_questions(realm_node_t *node) {
         node->lookups[i] = effects->lookups[i];
     for (size_t i = 0; i < effects->sweep_count; i++)
         node->sweeps[i] = effects->sweeps[i];
+    node->trim = effects->trim;
 }
 
 /* ---- living and dying ---- */
@@ -440,6 +478,7 @@ static void die(world_t *world, realm_node_t *node, int64_t rest_us) {
     state_destroy(&node->state);
     effects_reset(&node->effects);
     node->input_count = node->lookup_count = node->sweep_count = 0;
+    node->trim = (trim_t){0};
     buffer_reset(&node->input_bytes);
     node->turn_us = NEVER;
     node->crash_armed = false;
@@ -503,6 +542,15 @@ static bool ordinary_turn_end(world_t *world, realm_node_t *node) {
     return true;
 }
 
+/* A realm that has something to do for ever, without anybody asking for it. */
+static void count_questions(world_t *world, realm_node_t *node) {
+    node->questions = node->asked_us == world->now_us ? node->questions + 1 : 0;
+    node->asked_us = world->now_us;
+    if (node->questions > 10000)
+        world_violation(world, "spins", "%s asks its store again and again",
+                        realm_text(node->index));
+}
+
 void node_turn(world_t *world, realm_node_t *node) {
     node->turn_us = NEVER;
     if (node->stalled_until_us > world->now_us) {
@@ -511,8 +559,10 @@ void node_turn(world_t *world, realm_node_t *node) {
     }
     if (take_all(world, node) && !ordinary_turn_end(world, node))
         return;
-    if (node->lookup_count + node->sweep_count > 0)
+    if (has_questions(node)) {
+        count_questions(world, node);
         turn_at(world, node, world->now_us);
+    }
     tick_schedule(world, node);
 }
 
@@ -529,7 +579,7 @@ static bool load_record(void *context, const record_t *record) {
 }
 
 void node_start(world_t *world, realm_node_t *node) {
-    if (node->state != NULL || node->start_us > world->now_us)
+    if (node->state != NULL || node->start_us > world->now_us || node->index == world->departed)
         return;
     event_t event = {.kind = EVENT_START};
     node->start_us = NEVER;
@@ -548,7 +598,8 @@ void node_start(world_t *world, realm_node_t *node) {
     step(world, node, &event);
     bool goes_on = ordinary_turn_end(world, node);
     /* As the real shell does: what the start asks of the store comes before any request. */
-    while (goes_on && node->lookup_count + node->sweep_count > 0) {
+    while (goes_on && has_questions(node)) {
+        count_questions(world, node);
         take_questions(world, node);
         goes_on = ordinary_turn_end(world, node);
     }
@@ -568,6 +619,8 @@ void node_begin(world_t *world, unsigned index) {
     node->options.registration_open = plan->registration[index];
     node->options.accept_any = plan->accept_any[index];
     node->options.version = "simulated";
+    node->options.limits = REALM_LIMITS_DEFAULT;
+    node->options.limits.retention_ms = plan->retention_ms[index];
     node->store = memory_store_new();
     node->life = 0;
     node->stalled_until_us = node->slow_until_us = node->full_until_us = 0;
@@ -577,6 +630,7 @@ void node_begin(world_t *world, unsigned index) {
     node->dice.state = dice_mix(plan->seed * 77 + index);
     node->start_us = 0;
     node->tick_us = NEVER;
+    node->questions = 0;
     node_start(world, node);
 }
 
@@ -585,6 +639,7 @@ void node_end(world_t *world, unsigned index) {
     state_destroy(&node->state);
     effects_reset(&node->effects);
     node->input_count = node->lookup_count = node->sweep_count = node->dial_count = 0;
+    node->trim = (trim_t){0};
     buffer_reset(&node->input_bytes);
     if (node->store == NULL)
         return;
@@ -617,10 +672,20 @@ static void crash(realm_node_t *node, const op_t *op) {
     node->crash_rest_us = op->amount;
 }
 
-static void restore(world_t *world, realm_node_t *node, const op_t *op) {
-    if (!memory_store_restore(node->store))
+/* For good, if it is the first one. */
+static void depart(world_t *world, realm_node_t *node) {
+    if (world->departed < REALMS_MAX)
         return;
-    oracle_restored(world, node->index);
+    world->departed = node->index;
+    if (node->state != NULL)
+        die(world, node, 0);
+}
+
+static void restore(world_t *world, realm_node_t *node, const op_t *op) {
+    bool by_hand = op->variant == 1;
+    if (!memory_store_restore(node->store, by_hand))
+        return;
+    oracle_restored(world, node->index, by_hand);
     if (node->state != NULL)
         die(world, node, op->amount);
 }
@@ -645,6 +710,8 @@ void node_fault(world_t *world, const op_t *op) {
         oracle_backup(world, node->index);
     } else if (op->kind == OP_RESTORE) {
         restore(world, node, op);
+    } else if (op->kind == OP_DEPART) {
+        depart(world, node);
     }
 }
 

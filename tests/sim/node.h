@@ -28,6 +28,9 @@ void node_turn(world_t *world, realm_node_t *node);
 void node_tick(world_t *world, realm_node_t *node, const item_t *item);
 void node_password(world_t *world, const item_t *item);
 
+/* What the shell's workers make of a password. */
+void node_password_hash(uint8_t hash[KEY_BYTES], const uint8_t salt[SALT_BYTES], span_t password);
+
 /* Faults. */
 void node_fault(world_t *world, const op_t *op);
 void node_heal(world_t *world, realm_node_t *node);

@@ -5,6 +5,7 @@
 #include "oracle.h"
 
 #include "base/memory.h"
+#include "insisting.h"
 #include "world.h"
 
 #include <inttypes.h>
@@ -40,7 +41,7 @@ void oracle_deinit(oracle_t *oracle) {
     }
     memory_free(oracle->letters);
     memory_free(oracle->asked);
-    memory_free(oracle->numbers);
+    memory_free(oracle->given);
 }
 
 static void forget_views(oracle_t *oracle, unsigned realm) {
@@ -58,8 +59,9 @@ void oracle_begin(world_t *world) {
     memset(oracle->letters, 0, count * sizeof(letter_t));
     for (unsigned i = 0; i < REALMS_MAX; i++)
         forget_views(oracle, i);
+    forgetting_begin(world);
     size_t start = offsetof(oracle_t, setbacks);
-    size_t end = offsetof(oracle_t, numbers);
+    size_t end = offsetof(oracle_t, given);
     memset((char *)oracle + start, 0, end - start);
 }
 
@@ -106,6 +108,12 @@ static uint32_t letter_id(span_t text) {
     return id;
 }
 
+uint32_t oracle_letter(const world_t *world, span_t text) {
+    uint32_t id = letter_id(text);
+    bool known = id < world->oracle.letter_count && world->oracle.letters[id].op != NULL;
+    return known ? id : 0;
+}
+
 /* The message that a text is, whole and unchanged; NULL if it is none. */
 static letter_t *letter_of(world_t *world, span_t text) {
     char expected[TEXT_BYTES_MAX + 64];
@@ -132,13 +140,6 @@ static bool is_realm(span_t name, unsigned realm) {
 
 /* ---- what is said and told ---- */
 
-/* Whether one of two realms went back in time, and so many epochs lie between that they can no
- * longer tell what is old and what is new. */
-static bool is_confused(const oracle_t *oracle, unsigned from, unsigned to) {
-    bool back = oracle->setback_count[from] + oracle->setback_count[to] > 0;
-    return back && (oracle->epoch_count[from][to] >= STREAM_MARKS_MAX || oracle->merged[from]);
-}
-
 static bool was_set_back(const oracle_t *oracle, unsigned realm, uint64_t said_at) {
     for (unsigned i = 0; i < oracle->setback_count[realm]; i++) {
         if (oracle->setbacks[realm][i].restored_at > said_at)
@@ -155,13 +156,25 @@ static bool is_remote(verb_t verb) {
     return verb == VERB_SENDREALM || verb == VERB_SENDGROUPREALM;
 }
 
+static bool adds_user(verb_t verb) {
+    return verb == VERB_ADDUSER || verb == VERB_IMPORTUSER;
+}
+
 static void said_change(oracle_t *oracle, const asked_t *asked) {
     if (asked->verb == VERB_DELUSER)
         oracle->user_lost_at[asked->realm][asked->name] = oracle->now;
-    else if (asked->verb == VERB_ADDUSER)
+    else if (adds_user(asked->verb))
         oracle->user_made_at[asked->realm][asked->name] = oracle->now;
     else if (asked->verb == VERB_DELREALM)
         oracle->link_lost_at[asked->realm][asked->peer] = oracle->now;
+}
+
+/* Under its ref: what came of it is open again if nothing final was told. */
+static void said_again(letter_t *letter) {
+    if (letter->final)
+        return;
+    letter->fate = FATE_WAITING;
+    letter->told_at = 0;
 }
 
 uint32_t oracle_said(world_t *world, const op_t *op, const asked_t *asked, uint64_t connection) {
@@ -176,6 +189,11 @@ uint32_t oracle_said(world_t *world, const op_t *op, const asked_t *asked, uint6
     said_change(oracle, asked);
     if (is_message(asked->verb)) {
         letter_t *letter = &oracle->letters[asked->op];
+        letter->tries += 1;
+        if (letter->tries > 1) {
+            said_again(letter);
+            return (uint32_t)oracle->asked_count - 1;
+        }
         letter->op = op;
         letter->fate = FATE_WAITING;
         letter->user = asked->user;
@@ -195,11 +213,12 @@ void oracle_silence(world_t *world, uint32_t index) {
     asked->answered = true;
     oracle->waiting -= 1;
     oracle->now += 1;
-    if (is_message(asked->verb)) {
+    hearing_silence(world, asked);
+    if (is_message(asked->verb) && !oracle->letters[asked->op].final) {
         oracle->letters[asked->op].fate = FATE_UNKNOWN;
         oracle->letters[asked->op].told_at = 0;
     }
-    if (asked->verb == VERB_DELUSER || asked->verb == VERB_DELREALM || asked->verb == VERB_ADDUSER)
+    if (asked->verb == VERB_DELUSER || asked->verb == VERB_DELREALM || adds_user(asked->verb))
         said_change(oracle, asked);
 }
 
@@ -216,20 +235,51 @@ static void check_stored(world_t *world, const letter_t *letter) {
     const op_t *op = letter->op;
     store_t *store = memory_store_base(world->realms[op->realm].store);
     (void)store_lookup(store, letter->number, found_it, &found, &verdict);
-    if (!found)
+    if (!found && !forgetting_took(world, op->realm, letter->number))
         violation_at(world, "not-stored", letter, "it is acknowledged and not on the disk");
     bool excused = was_set_back(&world->oracle, op->peer, letter->said_at) ||
-                   was_set_back(&world->oracle, op->realm, letter->said_at) ||
-                   is_confused(&world->oracle, op->realm, op->peer);
+                   was_set_back(&world->oracle, op->realm, letter->said_at);
     if (letter->fate == FATE_DELIVERED && !letter->stored && !excused)
         violation_at(world, "not-stored", letter,
                      "it is said to be delivered and not on that disk");
 }
 
+static void check_ref(world_t *world, const letter_t *letter, const reply_t *reply) {
+    char expected[32];
+    int length = snprintf(expected, sizeof(expected), "m%" PRIu32, letter->op->id);
+    bool given = insisting_has_ref(letter->op);
+    if ((reply->ref.length > 0) != given ||
+        (given && (reply->ref.length != (size_t)length ||
+                   memcmp(reply->ref.bytes, expected, reply->ref.length) != 0)))
+        violation_at(world, "odd-reply", letter, "it does not carry the ref of its request");
+}
+
+/* One outcome for each ref, however often and wherever it is asked. */
+static void check_same(world_t *world, const letter_t *letter, const reply_t *reply) {
+    bool failed = reply->kind == REPLY_ERROR;
+    bool same = failed == (letter->fate == FATE_REFUSED);
+    if (same && failed)
+        same = letter->code == reply->error.code;
+    else if (same && is_remote(letter->op->verb))
+        same = (letter->fate == FATE_DELIVERED) == (reply->text.delivery == DELIVERY_DELIVERED);
+    if (!same)
+        violation_at(world, "two-outcomes", letter, "it was answered otherwise before");
+}
+
 static void told_message(world_t *world, const asked_t *asked, const reply_t *reply) {
     oracle_t *oracle = &world->oracle;
     letter_t *letter = &oracle->letters[asked->op];
-    letter->told_at = oracle->now;
+    bool final = insisting_is_final(reply);
+    check_ref(world, letter, reply);
+    if (letter->tries > 1 && !final) { /* an earlier try may have done it */
+        letter->fate = letter->final ? letter->fate : FATE_UNKNOWN;
+        return;
+    }
+    if (letter->final)
+        check_same(world, letter, reply);
+    else
+        letter->told_at = oracle->now;
+    letter->final = final;
     if (reply->kind == REPLY_ERROR) {
         letter->fate = FATE_REFUSED;
         letter->code = reply->error.code;
@@ -256,6 +306,18 @@ static bool gave_up(const char *reason) {
            strstr(reason, "realm tidak ditemukan") != NULL;
 }
 
+/* queued, then delivered, rejected or expired, and that for good; unless the realm that is asked
+ * went back in time. */
+static void check_state(world_t *world, letter_t *letter, message_state_t state) {
+    bool back = was_set_back(&world->oracle, letter->op->realm, letter->said_at);
+    bool was_final = letter->shown != 0 && letter->shown != 1 + MESSAGE_QUEUED;
+    if (!back && was_final && letter->shown != 1 + state)
+        violation_at(world, "state-back", letter, "CHECKMESSAGE takes back what it said");
+    if (!back && letter->fate == FATE_DELIVERED && state != MESSAGE_DELIVERED)
+        violation_at(world, "state-back", letter, "it was delivered, CHECKMESSAGE says otherwise");
+    letter->shown = (uint8_t)(1 + state);
+}
+
 static void told_state(world_t *world, const asked_t *asked, const reply_t *reply) {
     letter_t *letter = &world->oracle.letters[asked->op];
     bool own = letter->op != NULL && letter->number == asked->number &&
@@ -264,6 +326,8 @@ static void told_state(world_t *world, const asked_t *asked, const reply_t *repl
         return;
     if (reply->kind != REPLY_MESSAGE_STATE || reply->state.number != asked->number)
         world_violation(world, "odd-reply", "CHECKMESSAGE is answered with something else");
+    if (own)
+        check_state(world, letter, reply->state.state);
     if (!own || asked->seat < SEAT_AUDIT)
         return;
     if (reply->state.state == MESSAGE_DELIVERED)
@@ -322,7 +386,7 @@ static void told_rest(world_t *world, const asked_t *asked, const reply_t *reply
     if (failed)
         return;
     uint64_t *known_at = &oracle->user_known_at[asked->realm][asked->name];
-    if (asked->verb == VERB_ADDUSER && *known_at == 0)
+    if (adds_user(asked->verb) && *known_at == 0)
         *known_at = oracle->now;
     if (asked->verb == VERB_AUTH && reply->text.text.length == KEY_TEXT_BYTES)
         memcpy(oracle->token[asked->realm][asked->user], reply->text.text.bytes, KEY_TEXT_BYTES);
@@ -336,18 +400,16 @@ static void told_rest(world_t *world, const asked_t *asked, const reply_t *reply
         told_links(oracle, asked, reply);
     else if (asked->verb == VERB_LISTUSER)
         told_users(oracle, asked, reply);
-    else if (asked->verb == VERB_ADDUSER || asked->verb == VERB_DELUSER ||
-             asked->verb == VERB_DELREALM)
+    else if (adds_user(asked->verb) || asked->verb == VERB_DELUSER || asked->verb == VERB_DELREALM)
         said_change(oracle, asked);
 }
 
 void oracle_committed(world_t *world, unsigned realm, const record_t *records, size_t count) {
     oracle_t *oracle = &world->oracle;
+    hearing_committed(world, realm, records, count);
+    forgetting_committed(world, realm, records, count);
     for (size_t i = 0; i < count; i++) {
         const message_t *message = &records[i].message;
-        if (records[i].kind == RECORD_STREAM &&
-            records[i].stream.segment_count == STREAM_SEGMENTS_MAX)
-            oracle->merged[realm] = true;
         if (records[i].kind != RECORD_MESSAGE || message->origin.length == 0)
             continue;
         uint32_t id = letter_id(message->text);
@@ -441,8 +503,6 @@ static void read_order(reading_t *reading, const letter_t *letter) {
      * lost may come again behind what was not. */
     if (oracle->setback_count[from] > 0 && (oracle->setback_count[here] > 0 || unlinked))
         return;
-    if (is_confused(oracle, from, here))
-        return;
     uint64_t *newest = &reading->newest_said[letter->op->realm][letter->user];
     if (letter->told_at != 0 && letter->told_at < *newest && letter->fate != FATE_REFUSED)
         page_violation(reading, "order", letter->seq,
@@ -470,8 +530,7 @@ static void read_letter(reading_t *reading, const message_t *message) {
         !was_set_back(&world->oracle, letter->op->realm, letter->said_at))
         page_violation(reading, "id-changed", message->seq, "another id than before");
     uint32_t *place = copy ? &letter->copy_seq : &letter->seq;
-    if (*place != 0 && *place != message->seq &&
-        (local || !is_confused(&world->oracle, letter->op->realm, asked->realm)))
+    if (*place != 0 && *place != message->seq)
         page_violation(reading, "twice", message->seq, "the same message stands there twice");
     *place = message->seq;
     if (asked->seat < SEAT_AUDIT)
@@ -519,19 +578,33 @@ static bool read_message(void *context, const message_t *message) {
     return true;
 }
 
-static void check_bounds(const reading_t *reading, bool more) {
+void oracle_read_event(world_t *world, const asked_t *asked, const message_t *message) {
+    reading_t reading = {.world = world, .asked = asked, .view = view_of(world, asked)};
+    (void)read_message(&reading, message);
+}
+
+/* What is gone is gone from the front; the page is that of what is left. */
+static void check_bounds(const reading_t *reading, const page_query_t *query, bool more) {
     const asked_t *asked = reading->asked;
+    uint32_t edge = forgetting_edge(reading->world, asked->realm, query->mailbox);
+    uint32_t after = asked->after > edge ? asked->after : edge;
     uint32_t first = reading->last + 1 - reading->count;
     bool forward = asked->forward;
     if (reading->count > asked->limit)
         page_violation(reading, "page-bounds", reading->last, "more than the limit");
-    if (reading->count == 0)
+    if (reading->count == 0) {
+        uint32_t end = asked->before > 0 && asked->before <= query->newest_seq
+                           ? asked->before
+                           : query->newest_seq + 1;
+        if (after + 1 < end || more)
+            page_violation(reading, "page-bounds", after, "nothing of what is there");
         return;
-    if (forward && first != asked->after + 1)
+    }
+    if (forward && first != after + 1)
         page_violation(reading, "page-bounds", first, "AFTER does not start behind it");
     if (asked->before > 0 && reading->last >= asked->before)
         page_violation(reading, "page-bounds", reading->last, "BEFORE reaches beyond it");
-    if (!forward && more != (first > 1))
+    if (!forward && more != (first > edge + 1))
         page_violation(reading, "page-bounds", first, "`more` is wrong");
 }
 
@@ -552,7 +625,7 @@ static void told_page(world_t *world, const asked_t *asked, const reply_t *reply
     if (reply->page.query.newest_position != 0 &&
         store_page(store, &reply->page.query, read_message, &reading, &more) != STORE_OK)
         world_violation(world, "store-corrupt", "%s cannot read a page", realm_text(asked->realm));
-    check_bounds(&reading, more);
+    check_bounds(&reading, &reply->page.query, more);
     if (asked->seat >= SEAT_AUDIT && asked->verb == VERB_INBOX)
         oracle->audited[asked->realm][asked->user] = true;
 }
@@ -568,6 +641,7 @@ void oracle_told(world_t *world, uint32_t index, const reply_t *reply) {
     oracle->now += 1;
     world_trace(world, (uint64_t)reply->kind << 32 |
                            (reply->kind == REPLY_ERROR ? reply->error.code : index));
+    hearing_told(world, asked, reply->kind != REPLY_ERROR);
     if (is_message(asked->verb))
         told_message(world, asked, reply);
     else if (asked->verb >= VERB_INBOX && asked->verb <= VERB_INBOXGROUPREALM)
@@ -578,21 +652,9 @@ void oracle_told(world_t *world, uint32_t index, const reply_t *reply) {
 
 /* ---- the network ---- */
 
-static void note_epoch(oracle_t *oracle, unsigned from, unsigned to, uint64_t epoch) {
-    unsigned *count = &oracle->epoch_count[from][to];
-    for (unsigned i = 0; i < *count; i++) {
-        if (oracle->epochs[from][to][i] == epoch)
-            return;
-    }
-    if (*count < STREAM_MARKS_MAX)
-        oracle->epochs[from][to][(*count)++] = epoch;
-}
-
 void oracle_overhears(world_t *world, unsigned from, unsigned to, const peer_message_t *message) {
     if (from == STRANGER)
         return;
-    if (to != STRANGER)
-        note_epoch(&world->oracle, from, to, message->records.first.epoch);
     for (unsigned i = 0; i < message->records.record_count; i++) {
         const peer_record_t *record = &message->records.records[i];
         if (to == STRANGER)
@@ -618,10 +680,12 @@ void oracle_overhears(world_t *world, unsigned from, unsigned to, const peer_mes
 void oracle_backup(world_t *world, unsigned realm) {
     world->oracle.now += 1;
     world->oracle.backup_at[realm] = world->oracle.now;
+    forgetting_backup(world, realm);
 }
 
-void oracle_restored(world_t *world, unsigned realm) {
+void oracle_restored(world_t *world, unsigned realm, bool by_hand) {
     oracle_t *oracle = &world->oracle;
+    oracle->may_repeat[realm] |= by_hand;
     uint64_t backup_at = oracle->backup_at[realm];
     oracle->now += 1;
     if (oracle->setback_count[realm] < SETBACKS_MAX)
@@ -633,6 +697,8 @@ void oracle_restored(world_t *world, unsigned realm) {
         if (oracle->group_made_at[realm][i] == 0 || oracle->group_made_at[realm][i] > backup_at)
             oracle->group_lost_at[realm][i] = oracle->now;
     }
+    hearing_restored(world, realm);
+    forgetting_restored(world, realm);
     forget_views(oracle, realm);
     for (size_t i = 0; i < oracle->letter_count; i++) {
         letter_t *letter = &oracle->letters[i];
@@ -654,8 +720,8 @@ typedef struct excuse {
     bool origin;           /* the origin went back in time */
     bool target;           /* the other realm did */
     bool sender, receiver; /* that user or group was removed meanwhile */
-    bool confused;         /* so many epochs and a restore that nobody knows what is old */
     bool unlinked;         /* DELREALM on either side */
+    bool vanished;         /* the other realm went back in time, and it could not be sent again */
 } excuse_t;
 
 static excuse_t excuse_of(const world_t *world, const letter_t *letter) {
@@ -671,36 +737,38 @@ static excuse_t excuse_of(const world_t *world, const letter_t *letter) {
         if (setback->restored_at > said_at && setback->backup_at < letter->told_at)
             excuse.lost = true;
     }
-    excuse.confused = is_remote(op->verb) && is_confused(oracle, op->realm, op->peer);
     excuse.sender = oracle->user_lost_at[op->realm][letter->user] > said_at;
     excuse.receiver = group ? oracle->group_lost_at[there][op->name] > said_at ||
                                   oracle->group_lost_at[op->realm][op->name] > said_at
                             : oracle->user_lost_at[there][op->name] > said_at;
     excuse.unlinked = oracle->link_lost_at[op->realm][op->peer] > said_at ||
                       oracle->link_lost_at[op->peer][op->realm] > said_at;
+    bool forgotten = forgetting_took(world, op->realm, letter->number);
+    excuse.vanished = excuse.target && (excuse.origin || excuse.unlinked || forgotten);
     return excuse;
 }
 
 static void judge_local(world_t *world, const letter_t *letter, const excuse_t *excuse) {
-    if (letter->fate == FATE_SENT && letter->seen == 0 && !excuse->lost && !excuse->receiver)
+    if (letter->fate == FATE_SENT && letter->seen == 0 && !excuse->lost && !excuse->receiver &&
+        !letter->forgotten)
         violation_at(world, "lost", letter, "it was acknowledged and is nowhere");
     if (letter->fate == FATE_REFUSED && letter->seen > 0)
         violation_at(world, "error-but-there", letter, "its sender was told ERROR");
 }
 
 static void judge_delivered(world_t *world, const letter_t *letter, const excuse_t *excuse) {
-    bool excused = excuse->confused || excuse->receiver ||
-                   (excuse->target && (excuse->origin || excuse->unlinked));
-    if (letter->seen == 0 && !excused)
+    bool excused = excuse->receiver || excuse->vanished;
+    if (letter->seen == 0 && !excused && !letter->forgotten)
         violation_at(world, "lost", letter, "it was said to be delivered and is nowhere");
-    if (letter->bounces > 0 && !excuse->origin && !excuse->target)
+    if (letter->bounces > 0 && !excuse->origin)
         violation_at(world, "bounced-and-delivered", letter,
                      "it was said to be delivered, then bounced");
 }
 
 static void judge_queued(world_t *world, const letter_t *letter, const excuse_t *excuse) {
-    bool excused = excuse->confused || excuse->lost || excuse->sender || excuse->receiver ||
-                   excuse->origin || (excuse->target && excuse->unlinked);
+    bool excused = excuse->lost || excuse->sender || excuse->receiver || excuse->origin ||
+                   excuse->vanished || letter->forgotten ||
+                   forgetting_took_bounce(world, letter->op->realm, letter->number);
     if (letter->seen + letter->bounces == 0 && !excused)
         violation_at(world, "lost", letter, "it was queued, and neither came nor bounced");
     if (letter->shown_queued && !excuse->origin)
@@ -708,7 +776,7 @@ static void judge_queued(world_t *world, const letter_t *letter, const excuse_t 
 }
 
 static void judge_refused(world_t *world, const letter_t *letter, const excuse_t *excuse) {
-    if (excuse->origin || excuse->target)
+    if (excuse->origin)
         return;
     if (letter->seen > 0 || letter->copies > 0)
         violation_at(world, "error-but-there", letter, "its sender was told ERROR");
@@ -717,12 +785,13 @@ static void judge_refused(world_t *world, const letter_t *letter, const excuse_t
 }
 
 static void judge_both_sides(world_t *world, const letter_t *letter, const excuse_t *excuse) {
-    bool back = excuse->origin || excuse->target;
+    bool back = excuse->origin;
     if (letter->bounces > 1 && !back)
         violation_at(world, "bounced-twice", letter, "its sender was told twice");
     if (letter->bounces > 0 && letter->seen > 0 && !letter->gave_up && !back)
         violation_at(world, "bounced-and-delivered", letter, "it was refused and is there");
-    if (letter->shown_delivered && letter->seen == 0 && !back && !excuse->receiver)
+    if (letter->shown_delivered && letter->seen == 0 && !back && !excuse->receiver &&
+        !excuse->vanished && !letter->forgotten)
         violation_at(world, "false-state", letter, "CHECKMESSAGE says delivered");
     if (letter->shown_rejected && letter->seen > 0 && !letter->gave_up && !back)
         violation_at(world, "false-state", letter, "CHECKMESSAGE says rejected");
@@ -730,7 +799,7 @@ static void judge_both_sides(world_t *world, const letter_t *letter, const excus
                      (letter->fate == FATE_DELIVERED || letter->fate == FATE_QUEUED ||
                       (letter->fate == FATE_UNKNOWN && letter->seen > 0));
     bool excused = excuse->lost || excuse->receiver || (excuse->origin && letter->told_at == 0);
-    if (owes_copy && letter->copies == 0 && !excused)
+    if (owes_copy && letter->copies == 0 && !excused && !letter->copy_forgotten)
         violation_at(world, "no-own-copy", letter, "our own group did not get it");
 }
 
@@ -763,8 +832,28 @@ static void judge_mismatch(world_t *world, const letter_t *letter) {
         violation_at(world, "mismatch-read", letter, "that group has another password");
 }
 
+/* What was for a realm that is gone for good: either it had taken it, or the sender was told. */
+static void judge_departed(world_t *world, const letter_t *letter, const excuse_t *excuse) {
+    bool excused = excuse->lost || excuse->sender || excuse->origin ||
+                   forgetting_took_bounce(world, letter->op->realm, letter->number);
+    if (letter->fate == FATE_QUEUED && !letter->stored && letter->bounces == 0 && !excused)
+        violation_at(world, "lost", letter, "its realm never came back, and it did not bounce");
+    if (letter->shown_queued && !excuse->origin)
+        violation_at(world, "still-queued", letter, "CHECKMESSAGE says queued after many days");
+    if (letter->fate == FATE_REFUSED && letter->bounces > 0 && !excuse->origin)
+        violation_at(world, "error-and-bounce", letter, "its sender was told twice");
+    if (letter->bounces > 1 && !excuse->origin)
+        violation_at(world, "bounced-twice", letter, "its sender was told twice");
+}
+
 static void judge_letter(world_t *world, const letter_t *letter) {
     excuse_t excuse = excuse_of(world, letter);
+    if (letter->op->realm == world->departed)
+        return;
+    if (is_remote(letter->op->verb) && letter->op->peer == world->departed) {
+        judge_departed(world, letter, &excuse);
+        return;
+    }
     judge_refusal(world, letter);
     judge_mismatch(world, letter);
     if (!is_remote(letter->op->verb)) {
@@ -780,27 +869,32 @@ static void judge_letter(world_t *world, const letter_t *letter) {
     judge_both_sides(world, letter, &excuse);
 }
 
-/* Ids are unique; a realm that went back in time gives some of them again. */
+/* The place of an id in the table of ids: its own, or a free one. */
+static uint32_t *place_of_id(const oracle_t *oracle, size_t size, uint64_t number) {
+    size_t place = (size_t)dice_mix(number) & (size - 1);
+    while (oracle->given[place] != 0 && oracle->letters[oracle->given[place]].number != number)
+        place = (place + 1) & (size - 1);
+    return &oracle->given[place];
+}
+
+/* Ids are unique, also where the realm went back in time; unless it did not know that. */
 static void judge_ids(world_t *world, unsigned realm) {
     oracle_t *oracle = &world->oracle;
-    uint64_t newest = 0;
-    if (oracle->setback_count[realm] > 0)
+    size_t size = 1;
+    if (oracle->may_repeat[realm])
         return;
-    for (size_t i = 0; i < oracle->letter_count; i++) {
-        const letter_t *letter = &oracle->letters[i];
-        if (letter->op != NULL && letter->op->realm == realm && letter->number > newest)
-            newest = letter->number;
-    }
-    oracle->numbers =
-        memory_grow(oracle->numbers, &oracle->number_room, newest + 1, sizeof(uint32_t));
-    memset(oracle->numbers, 0, (newest + 1) * sizeof(uint32_t));
-    for (size_t i = 0; i < oracle->letter_count; i++) {
+    while (size <= 2 * oracle->letter_count)
+        size *= 2;
+    oracle->given = memory_grow(oracle->given, &oracle->given_room, size, sizeof(*oracle->given));
+    memset(oracle->given, 0, size * sizeof(*oracle->given));
+    for (uint32_t i = 1; i < oracle->letter_count; i++) {
         const letter_t *letter = &oracle->letters[i];
         if (letter->op == NULL || letter->op->realm != realm || letter->number == 0)
             continue;
-        if (oracle->numbers[letter->number] != 0)
+        uint32_t *place = place_of_id(oracle, size, letter->number);
+        if (*place != 0)
             violation_at(world, "id-twice", letter, "another message has the same id");
-        oracle->numbers[letter->number] = letter->op->id;
+        *place = i;
     }
 }
 
@@ -834,13 +928,13 @@ void oracle_judge(world_t *world) {
     oracle_t *oracle = &world->oracle;
     const plan_t *plan = world->plan;
     for (unsigned i = 0; i < plan->realm_count; i++) {
-        for (unsigned u = 0; u < plan->user_count; u++) {
+        for (unsigned u = 0; i != world->departed && u < plan->user_count; u++) {
             if (!oracle->audited[i][u])
                 world_violation(world, "locked-out", "u%u cannot read at %s", u, realm_text(i));
         }
         judge_ids(world, i);
         for (unsigned j = 0; j < plan->realm_count; j++) {
-            if (plan->linked[i][j])
+            if (world_links(world, i, j))
                 judge_marks(world, i, j);
         }
     }

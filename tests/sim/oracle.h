@@ -5,6 +5,8 @@
 #ifndef REALMGATE_SIM_ORACLE_H
 #define REALMGATE_SIM_ORACLE_H
 
+#include "forgetting.h"
+#include "hearing.h"
 #include "plan.h"
 #include "types/peer_message.h"
 #include "types/reply.h"
@@ -40,14 +42,18 @@ typedef struct letter {
     uint8_t user;   /* who sent it */
     uint32_t older; /* the message of the same sender before it, 0 = none */
     uint64_t connection;
+    unsigned tries;  /* how often it was said */
+    bool final;      /* it was answered for good: each further answer must be that one */
     uint64_t number; /* of its id, 0 = not known yet */
     code_t code;
     uint64_t said_at, told_at;
     uint32_t seq, copy_seq;         /* where pages showed it, 0 = nowhere yet */
     uint32_t seen, copies, bounces; /* in the final audit */
     bool stored;                    /* the receiver's realm has committed it */
+    bool forgotten, copy_forgotten; /* retention took it */
     bool gave_up;                   /* a bounce said: expired, or the link was ended */
     bool shown_delivered, shown_rejected, shown_queued; /* by CHECKMESSAGE in the audit */
+    uint8_t shown; /* what CHECKMESSAGE said last, 1 + message_state_t; 0 = it was not asked */
 } letter_t;
 
 /* A mailbox as its readers saw it: a fingerprint for each seq. */
@@ -64,7 +70,6 @@ typedef struct setback {
 typedef enum link_news { LINK_IS_UNKNOWN, LINK_IS_DOWN, LINK_IS_BUSY, LINK_IS_IDLE } link_news_t;
 
 enum {
-    VIEWS_PER_REALM = (USERS_MAX + GROUPS_MAX) * (1 + REALMS_MAX),
     SETBACKS_MAX = 4,
 };
 
@@ -76,12 +81,11 @@ typedef struct oracle {
     size_t asked_count, asked_room;
     size_t waiting; /* requests without an answer */
     view_t views[REALMS_MAX][VIEWS_PER_REALM];
+    forgetting_t forgetting[REALMS_MAX];
     setback_t setbacks[REALMS_MAX][SETBACKS_MAX];
     unsigned setback_count[REALMS_MAX];
     uint64_t backup_at[REALMS_MAX];
-    uint64_t epochs[REALMS_MAX][REALMS_MAX][STREAM_MARKS_MAX]; /* that were seen, newest last */
-    unsigned epoch_count[REALMS_MAX][REALMS_MAX];
-    bool merged[REALMS_MAX]; /* one of its streams has had as many segments as a store remembers */
+    bool may_repeat[REALMS_MAX]; /* it went back without knowing, and gave ids before it knew */
     uint64_t user_lost_at[REALMS_MAX][NAMES_MAX];  /* the last time somebody removed that user */
     uint64_t user_made_at[REALMS_MAX][NAMES_MAX];  /* the last time somebody added it */
     uint64_t user_known_at[REALMS_MAX][NAMES_MAX]; /* the first time that it was acknowledged */
@@ -94,8 +98,9 @@ typedef struct oracle {
     link_news_t links[REALMS_MAX][REALMS_MAX]; /* what the last CHECKREALM said */
     bool user_there[REALMS_MAX][NAMES_MAX];    /* what the last LISTUSER said */
     bool audited[REALMS_MAX][NAMES_MAX];
-    uint32_t *numbers; /* of one realm: number -> letter */
-    size_t number_room;
+    hearings_t hearings[REALMS_MAX];
+    uint32_t *given; /* table of the ids of one realm -> letter */
+    size_t given_room;
 } oracle_t;
 
 void oracle_init(oracle_t *oracle);
@@ -106,6 +111,8 @@ void oracle_begin(world_t *world);
 uint32_t oracle_said(world_t *world, const op_t *op, const asked_t *asked, uint64_t connection);
 /* Its answer has come. Pages are read from what is committed. */
 void oracle_told(world_t *world, uint32_t index, const reply_t *reply);
+/* An event shows a message as a page of that mailbox would. */
+void oracle_read_event(world_t *world, const asked_t *asked, const message_t *message);
 /* A realm has committed records: what is on its disk now. */
 void oracle_committed(world_t *world, unsigned realm, const record_t *records, size_t count);
 /* No answer will come any more. */
@@ -115,10 +122,14 @@ void oracle_silence(world_t *world, uint32_t index);
 void oracle_overhears(world_t *world, unsigned from, unsigned to, const peer_message_t *message);
 
 void oracle_backup(world_t *world, unsigned realm);
-void oracle_restored(world_t *world, unsigned realm);
+/* By hand: the copy does not know that it is one. */
+void oracle_restored(world_t *world, unsigned realm, bool by_hand);
 
 /* After the audit: every promise, one by one. */
 void oracle_judge(world_t *world);
+
+/* Which message a text is, 0 if it is none. */
+uint32_t oracle_letter(const world_t *world, span_t text);
 
 /* The text of a message: its name, then filling. Valid until the next call. */
 size_t oracle_text(char *out, const op_t *op);

@@ -13,17 +13,19 @@
 #include <string.h>
 
 static const char *const op_names[OP_KIND_COUNT] = {
-    "say", "hang-up", "crash", "stop",  "full",   "stall",   "slow",
-    "cut", "break",   "noise", "clock", "backup", "restore", "strange"};
+    "say",   "hang-up", "crash", "stop",   "full",    "stall",   "slow",  "cut",
+    "break", "noise",   "clock", "backup", "restore", "strange", "depart"};
 
 static const char *const verb_names[VERB_COUNT] = {
-    "SEND",         "SENDREALM",  "SENDGROUP",       "SENDGROUPREALM", "INBOX",
-    "INBOXREALM",   "INBOXGROUP", "INBOXGROUPREALM", "ADDGROUP",       "JOINGROUP",
-    "LEAVEGROUP",   "CHECKGROUP", "CHECKMESSAGE",    "CHECKREALM",     "AUTH",
-    "AUTH (wrong)", "RESUME",     "LOGOUT",          "QUIT",           "PING",
-    "HELP",         "REGISTER",   "PASSWORD",        "(garbage)",      "(server only)",
-    "ADDUSER",      "DELUSER",    "LISTUSER",        "TRUSTREALM",     "ADDREALM",
-    "DELREALM",     "LISTREALM",  "CHECKSERVER"};
+    "SEND",         "SENDREALM",  "SENDGROUP",     "SENDGROUPREALM",
+    "INBOX",        "INBOXREALM", "INBOXGROUP",    "INBOXGROUPREALM",
+    "ADDGROUP",     "JOINGROUP",  "LEAVEGROUP",    "CHECKGROUP",
+    "CHECKMESSAGE", "CHECKREALM", "AUTH",          "AUTH (wrong)",
+    "RESUME",       "LOGOUT",     "QUIT",          "PING",
+    "LISTEN",       "UNLISTEN",   "HELP",          "REGISTER",
+    "PASSWORD",     "(garbage)",  "(server only)", "ADDUSER",
+    "IMPORTUSER",   "DELUSER",    "LISTUSER",      "TRUSTREALM",
+    "ADDREALM",     "DELREALM",   "LISTREALM",     "CHECKSERVER"};
 
 /* How often what is asked for, before the seed has its say. */
 static const uint16_t verb_weights[VERB_COUNT] = {
@@ -37,13 +39,14 @@ static const uint16_t verb_weights[VERB_COUNT] = {
     [VERB_AUTH] = 8,          [VERB_AUTH_WRONG] = 6,
     [VERB_RESUME] = 8,        [VERB_LOGOUT] = 5,
     [VERB_QUIT] = 4,          [VERB_PING] = 4,
+    [VERB_LISTEN] = 60,       [VERB_UNLISTEN] = 4,
     [VERB_HELP] = 3,          [VERB_REGISTER] = 4,
     [VERB_PASSWORD] = 4,      [VERB_GARBAGE] = 8,
-    [VERB_SERVER_ONLY] = 4,   [VERB_ADDUSER] = 8,
-    [VERB_DELUSER] = 5,       [VERB_LISTUSER] = 2,
-    [VERB_TRUSTREALM] = 5,    [VERB_ADDREALM] = 8,
-    [VERB_DELREALM] = 5,      [VERB_LISTREALM] = 3,
-    [VERB_CHECKSERVER] = 2,
+    [VERB_SERVER_ONLY] = 4,   [VERB_ADDUSER] = 5,
+    [VERB_IMPORTUSER] = 4,    [VERB_DELUSER] = 5,
+    [VERB_LISTUSER] = 2,      [VERB_TRUSTREALM] = 5,
+    [VERB_ADDREALM] = 8,      [VERB_DELREALM] = 5,
+    [VERB_LISTREALM] = 3,     [VERB_CHECKSERVER] = 2,
 };
 
 static const uint16_t fault_weights[OP_KIND_COUNT] = {
@@ -206,6 +209,51 @@ static void draw_restores(drawing_t *drawing, int64_t from_us, int64_t until_us)
     }
 }
 
+/* Of what a restored realm is sent again nothing arrives, then it is cut off for longer than
+ * anybody waits. */
+static void draw_relapse(drawing_t *drawing, const op_t *restore) {
+    dice_t *dice = &drawing->dice;
+    uint8_t realm = restore->realm, peer = pick_peer(drawing, restore->realm);
+    int64_t at_us = restore->at_us + restore->amount;
+    op_t *op = add(drawing, OP_NOISE, at_us);
+    op->realm = peer;
+    op->peer = realm;
+    op->amount = 2000000;
+    op->count = 1000; /* all are lost */
+    op = add(drawing, OP_CUT, at_us + dice_between(dice, 500000, 1500000));
+    op->realm = peer;
+    op->peer = realm;
+    op->amount = 9000000;
+    op = add(drawing, OP_CLOCK, at_us + 2000000);
+    op->realm = peer;
+    op->amount = 6LL * 24 * 3600 * 1000;
+}
+
+static void draw_relapses(drawing_t *drawing) {
+    size_t count = drawing->plan->op_count;
+    for (size_t i = 0; i < count; i++) {
+        op_t op = drawing->plan->ops[i];
+        if (op.kind == OP_RESTORE && dice_chance(&drawing->dice, 300))
+            draw_relapse(drawing, &op);
+    }
+}
+
+/* Some backups are copies made by hand, which do not know that they are one. */
+static void draw_copies(drawing_t *drawing) {
+    for (size_t i = 0; i < drawing->plan->op_count; i++) {
+        op_t *op = &drawing->plan->ops[i];
+        if (op->kind == OP_RESTORE)
+            op->variant = (uint8_t)dice_chance(&drawing->dice, 250);
+    }
+}
+
+/* At most one realm goes for good. */
+static void draw_departure(drawing_t *drawing, int64_t from_us, int64_t until_us) {
+    dice_t *dice = &drawing->dice;
+    if (dice_chance(dice, 100))
+        (void)add(drawing, OP_DEPART, dice_between(dice, (from_us + until_us) / 2, until_us));
+}
+
 static void setup_say(drawing_t *drawing, int64_t at_us, verb_t verb, unsigned realm, unsigned seat,
                       unsigned peer, unsigned name) {
     op_t *op = add(drawing, OP_SAY, at_us);
@@ -262,6 +310,18 @@ static void draw_shape(drawing_t *drawing) {
     }
 }
 
+/* By dice of its own: what else happens in a seed does not depend on it. Some forget within the
+ * moments that a fault takes, some only once everything is well again. */
+static void draw_retention(plan_t *plan) {
+    dice_t dice = {.state = dice_mix(plan->seed * 31 + 7)};
+    if (!dice_chance(&dice, 400))
+        return;
+    for (unsigned i = 0; i < plan->realm_count; i++) {
+        if (dice_chance(&dice, 600))
+            plan->retention_ms[i] = dice_between(&dice, 200, dice_chance(&dice, 500) ? 2000 : 9000);
+    }
+}
+
 static int by_time(const void *left, const void *right) {
     const op_t *a = left, *b = right;
     if (a->at_us != b->at_us)
@@ -276,6 +336,7 @@ void plan_init(plan_t *plan, uint64_t seed, unsigned size) {
     drawing_t drawing = {.plan = plan, .dice = {.state = dice_mix(seed + 1)}};
     dice_t *dice = &drawing.dice;
     draw_shape(&drawing);
+    draw_retention(plan);
     setup(&drawing);
     drawing.verb_sum = weigh(dice, drawing.verbs, verb_weights, VERB_COUNT);
     drawing.fault_sum = weigh(dice, drawing.faults, fault_weights, OP_KIND_COUNT);
@@ -292,7 +353,11 @@ void plan_init(plan_t *plan, uint64_t seed, unsigned size) {
         else if (drawing.verb_sum > 0)
             draw_say(&drawing, at_us);
     }
+    /* What came to be drawn later comes last: so old seeds still give what they gave. */
     draw_restores(&drawing, from_us, plan->heal_us);
+    draw_departure(&drawing, from_us, plan->heal_us);
+    draw_relapses(&drawing);
+    draw_copies(&drawing);
     for (size_t i = 0; i < plan->op_count; i++)
         plan->ops[i].id = (uint32_t)i + 1;
     plan->max_id = (uint32_t)plan->op_count;

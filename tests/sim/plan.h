@@ -39,6 +39,7 @@ typedef enum op_kind {
     OP_BACKUP,
     OP_RESTORE,
     OP_STRANGE, /* the stranger sends something */
+    OP_DEPART,  /* a realm goes, and never comes back */
     OP_KIND_COUNT
 } op_kind_t;
 
@@ -63,12 +64,15 @@ typedef enum verb {
     VERB_LOGOUT,
     VERB_QUIT,
     VERB_PING,
+    VERB_LISTEN,
+    VERB_UNLISTEN,
     VERB_HELP,
     VERB_REGISTER,
     VERB_PASSWORD,
     VERB_GARBAGE,
     VERB_SERVER_ONLY,
     VERB_ADDUSER,
+    VERB_IMPORTUSER,
     VERB_DELUSER,
     VERB_LISTUSER,
     VERB_TRUSTREALM,
@@ -109,6 +113,7 @@ typedef struct plan {
     bool faithful;               /* the network keeps the order of a connection */
     bool accept_any[REALMS_MAX]; /* trust on first use */
     bool registration[REALMS_MAX];
+    int64_t retention_ms[REALMS_MAX];          /* 0 = forever */
     uint8_t group_key[REALMS_MAX][GROUPS_MAX]; /* which password the group has there */
     bool linked[REALMS_MAX][REALMS_MAX];       /* meant to be linked, symmetric */
     int64_t heal_us;                           /* when all faults end */

@@ -20,6 +20,10 @@ static const int64_t liveness_us = 200LL * 1000 * 1000;
 /* A peer whose connection ended without a word is missed by then: three heartbeats. */
 static const int64_t settle_us = 5LL * 1000 * 1000;
 static const int64_t check_every_us = 500 * 1000;
+/* Where a realm is gone for good, its peers have given up on it by then: their clocks say that more
+ * days have passed than anybody waits, and sweeps look for what has expired. */
+static const int64_t give_up_us = 20LL * 1000 * 1000;
+static const int64_t give_up_ms = 400LL * 24 * 3600 * 1000;
 
 void world_init(world_t *world) {
     memset(world, 0, sizeof(*world));
@@ -39,6 +43,7 @@ void world_deinit(world_t *world) {
         node_free(&world->realms[i]);
     network_free(world);
     clients_free(world);
+    forgetting_free(world);
     oracle_deinit(&world->oracle);
     arena_deinit(&world->arena);
     batch_deinit(&world->packed);
@@ -111,12 +116,19 @@ static item_t item_take(world_t *world) {
 
 /* ---- the two phases ---- */
 
+bool world_links(const world_t *world, unsigned i, unsigned j) {
+    return world->plan->linked[i][j] && i != world->departed && j != world->departed;
+}
+
 static void heal(world_t *world) {
     world->healed = true;
     world_tell(world, "all faults end");
     network_heal(world);
-    for (unsigned i = 0; i < world->plan->realm_count; i++)
+    for (unsigned i = 0; i < world->plan->realm_count; i++) {
+        if (i == world->departed)
+            continue;
         node_heal(world, &world->realms[i]);
+    }
     world_schedule(world, world->now_us + check_every_us, ITEM_CHECK, 0, 0, 0);
 }
 
@@ -127,7 +139,7 @@ static void not_live(world_t *world) {
     for (unsigned i = 0; i < world->plan->realm_count; i++) {
         for (unsigned j = 0; j < world->plan->realm_count; j++) {
             static const char *const news[] = {"unlinked", "down", "busy", "idle"};
-            if (world->plan->linked[i][j] && oracle->links[i][j] != LINK_IS_IDLE)
+            if (world_links(world, i, j) && oracle->links[i][j] != LINK_IS_IDLE)
                 length += (size_t)snprintf(words + length, sizeof(words) - length, " %s->%s %s",
                                            realm_text(i), realm_text(j), news[oracle->links[i][j]]);
             length = length < sizeof(words) ? length : sizeof(words) - 1;
@@ -136,15 +148,25 @@ static void not_live(world_t *world) {
     world_violation(world, "not-live", "%zu requests without an answer;%s", oracle->waiting, words);
 }
 
+static void days_pass(world_t *world) {
+    world->days_passed = true;
+    for (unsigned i = 0; i < world->plan->realm_count; i++)
+        world->realms[i].skew_ms += give_up_ms;
+}
+
 static void check(world_t *world) {
     if (world->audit_begun && world->oracle.waiting == 0) {
         oracle_judge(world);
         world->done = true;
         return;
     }
+    if (world->departed < REALMS_MAX && !world->days_passed &&
+        world->now_us >= world->plan->heal_us + settle_us)
+        days_pass(world);
     if (world->now_us > world->plan->heal_us + liveness_us)
         not_live(world);
-    bool settled = world->now_us >= world->plan->heal_us + settle_us;
+    int64_t calm_us = world->departed < REALMS_MAX ? give_up_us : settle_us;
+    bool settled = world->now_us >= world->plan->heal_us + calm_us;
     if (!world->audit_begun && settled && clients_repaired(world)) {
         world->audit_begun = true;
         world_tell(world, "the audit begins");
@@ -244,7 +266,9 @@ static void begin(world_t *world, const plan_t *plan) {
     world->plan = plan;
     world->now_us = 0;
     world->events = world->trace = world->item_orders = 0;
-    world->healed = world->done = world->audit_begun = world->news_final = false;
+    world->departed = REALMS_MAX;
+    world->days_passed = world->healed = world->done = world->audit_begun = world->news_final =
+        false;
     world->checks = 0;
     world->item_count = world->work_count = 0;
     world->rule[0] = world->words[0] = '\0';

@@ -117,7 +117,9 @@ typedef struct realm_node {
     uint32_t life;
     effects_t effects;
     int64_t born_us, turn_us, tick_us, stalled_until_us, slow_until_us, full_until_us;
-    int64_t start_us; /* when the next process starts, NEVER if one runs */
+    int64_t asked_us;   /* when lookups or sweeps were last asked for */
+    unsigned questions; /* how often at that very moment */
+    int64_t start_us;   /* when the next process starts, NEVER if one runs */
     int64_t skew_ms;
     dice_t dice;
     input_t *inputs;
@@ -126,6 +128,7 @@ typedef struct realm_node {
     lookup_t *lookups;
     sweep_t *sweeps;
     size_t lookup_count, lookup_room, sweep_count, sweep_room;
+    trim_t trim; /* limit 0 = nothing was asked */
     bool crash_armed;
     crash_point_t crash_point;
     unsigned crash_turns;   /* turns with something to commit until then */
@@ -143,6 +146,8 @@ typedef struct seat {
     bool bound;         /* was bound to its user, as far as the client knows */
     uint32_t *requests; /* by slot - 1: index of the request */
     size_t request_count, request_room;
+    const op_t **again; /* messages that are to be said again under their refs */
+    size_t again_count, again_room;
 } seat_t;
 
 /* A user's part of the audit. */
@@ -157,6 +162,8 @@ struct world {
     uint64_t events; /* steps of states and deliveries by the network */
     uint64_t trace;  /* hash of everything that happened */
     bool healed, done;
+    unsigned departed; /* the realm that is gone for good, REALMS_MAX if none is */
+    bool days_passed;  /* so many that nobody waits for it any more */
     bool verbose;
 
     item_t *items; /* a heap */
@@ -210,6 +217,9 @@ void world_trace(world_t *world, uint64_t value);
 /* For people; only with --trace. */
 void world_tell(const world_t *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Whether two realms are meant to be linked, and both are there. */
+bool world_links(const world_t *world, unsigned i, unsigned j);
 
 /* "a", "b", ...; the stranger is "mallory". */
 const char *realm_text(unsigned index);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "net/federation.h"
 #include "paper_store.h"
+#include "wire/event.h"
 #include "wire/peer_codec.h"
 #include "wire/reply.h"
 #include "wire/request.h"
@@ -59,6 +60,7 @@ desk_t *desk_new(const char *realm) {
     key_of(desk->options.key, realm);
     desk->options.advertise = (address_t){.length = 9, .text = "127.0.0.1", .port = 9100};
     desk->options.version = "0";
+    desk->options.limits = REALM_LIMITS_DEFAULT;
     desk->store = paper_store_new();
     desk->clock = &desk->own_clock;
     desk->heads_max = STORE_HEADS_PER_COMMIT;
@@ -83,6 +85,7 @@ void desk_destroy(desk_t **pointer) {
     memory_free(desk->frames);
     memory_free(desk->dials);
     memory_free(desk->logs);
+    memory_free(desk->events);
     memory_free(desk->errands);
     memory_free(desk);
 }
@@ -188,6 +191,8 @@ static void take_errands(desk_t *desk) {
         errand->event.sweep.realm = effects->sweeps[i].realm;
         errand->query = effects->sweeps[i].query;
     }
+    if (effects->trim.limit > 0)
+        errand_add(desk, EVENT_TRIM)->trim = effects->trim;
     for (size_t i = 0; i < effects->password_count; i++)
         take_password(desk, &effects->passwords[i]);
 }
@@ -220,7 +225,7 @@ static void write_reply(desk_t *desk, const reply_t *reply, buffer_t *out) {
     reply_page_begin(out);
     cr_assert_eq(store_page(desk->store, &reply->page.query, page_message, &writer, &more),
                  STORE_OK);
-    reply_page_end(out, more, reply->page.stale);
+    reply_page_end(out, more, reply->page.stale, reply->ref);
 }
 
 static void take_reply(desk_t *desk, const reply_t *reply) {
@@ -235,6 +240,50 @@ static void take_reply(desk_t *desk, const reply_t *reply) {
     desk->reply_count += 1;
     desk->closing = reply->close;
     buffer_deinit(&out);
+}
+
+static void take_news(desk_t *desk, const news_t *news) {
+    buffer_t out;
+    buffer_init(&out);
+    event_write_message(&out, news->mailbox, &news->message, &desk->options.realm);
+    cr_assert(out.length > 4 && memcmp(out.bytes + out.length - 4, "\r\n\r\n", 4) == 0);
+    cr_assert_gt(news->connection_count, 0, "news are for somebody");
+    const char *text = desk_text(desk, "%.*s", (int)out.length - 4, out.bytes);
+    for (uint32_t i = 0; i < news->connection_count; i++) {
+        desk->events = memory_grow(desk->events, &desk->event_room, desk->event_count + 1,
+                                   sizeof(*desk->events));
+        desk->events[desk->event_count++] =
+            (desk_event_t){news->connections[i], text, desk->reply_count};
+    }
+    buffer_deinit(&out);
+}
+
+/* Replies and news, in the order in which they are to come out. */
+static void take_answers(desk_t *desk) {
+    const effects_t *effects = &desk->effects;
+    size_t news = 0;
+    for (size_t i = 0; i <= effects->reply_count; i++) {
+        for (; news < effects->news_count && effects->news[news].replies_before == i; news++)
+            take_news(desk, &effects->news[news]);
+        if (i < effects->reply_count)
+            take_reply(desk, &effects->replies[i]);
+    }
+    cr_assert_eq(news, effects->news_count, "news stand in the order of the replies");
+}
+
+const char *desk_event(desk_t *desk, uint64_t connection, size_t *replies_before) {
+    for (size_t i = 0; i < desk->event_count; i++) {
+        desk_event_t event = desk->events[i];
+        if (event.connection != connection)
+            continue;
+        desk->event_count -= 1;
+        memmove(&desk->events[i], &desk->events[i + 1],
+                (desk->event_count - i) * sizeof(*desk->events));
+        if (replies_before != NULL)
+            *replies_before = event.replies_before;
+        return event.text;
+    }
+    return "";
 }
 
 static void keep_frame(desk_t *desk, const peer_channel_t *channel, span_t frame) {
@@ -295,8 +344,7 @@ static void take_logs(desk_t *desk) {
 
 static void release(desk_t *desk) {
     const effects_t *effects = &desk->effects;
-    for (size_t i = 0; i < effects->reply_count; i++)
-        take_reply(desk, &effects->replies[i]);
+    take_answers(desk);
     for (size_t i = 0; i < effects->send_count; i++)
         take_send(desk, &effects->sends[i]);
     for (size_t i = 0; i < effects->dial_count; i++)
@@ -365,6 +413,12 @@ static void errand_run(desk_t *desk, desk_errand_t *errand) {
         event->lookup.found = run.count > 0;
         event->lookup.message = run.messages[0];
         event->lookup.verdict = verdict;
+    } else if (event->kind == EVENT_TRIM) {
+        message_age_t *rows = arena_alloc(&arena, errand->trim.limit * sizeof(*rows));
+        event->trim.rows = rows;
+        cr_assert_eq(store_oldest(desk->store, errand->trim.after, rows, errand->trim.limit,
+                                  &event->trim.count, &event->trim.end),
+                     STORE_OK);
     }
     step_only(desk, event);
     desk_turn_end(desk);
@@ -421,6 +475,7 @@ uint32_t desk_say_bytes(desk_t *desk, uint64_t connection, span_t line) {
     request_t request;
     request_parse(&request, line);
     request.admin = connection >= DESK_ADMIN;
+    request.source = desk->source;
     event_t event = {.kind = EVENT_REQUEST};
     event.request.ticket = (ticket_t){.connection = connection, .slot = slot};
     event.request.request = &request;

@@ -39,12 +39,20 @@ typedef struct desk_frame {
     span_t bytes; /* valid until desk_forget_frames or the end */
 } desk_frame_t;
 
-/* A password job or a lookup or a sweep that waits for its answer. */
+/* A password job or a lookup or a sweep or a trim that waits for its answer. */
 typedef struct desk_errand {
     event_t event;
     page_query_t query;
+    trim_t trim;
     uint64_t position;
 } desk_errand_t;
+
+/* What a listening connection was told. */
+typedef struct desk_event {
+    uint64_t connection;
+    const char *text;
+    size_t replies_before; /* how many replies had been given out to anybody */
+} desk_event_t;
 
 typedef struct desk desk_t;
 
@@ -66,6 +74,7 @@ struct desk {
     int64_t skew_ms; /* how wrong its idea of UTC is */
     size_t heads_max;
 
+    uint64_t source;     /* the address that requests come from, 0 = none that is counted */
     bool hold_passwords; /* password jobs wait for desk_errands_run */
     bool hold_errands;   /* lookups and sweeps too */
     bool batching;       /* turns are not ended by each event, but by desk_turn_end */
@@ -80,7 +89,9 @@ struct desk {
     size_t log_count, log_room;
 
     effects_t effects;
-    arena_t arena;          /* frames, replies */
+    arena_t arena;        /* frames, replies */
+    desk_event_t *events; /* oldest first; desk_event takes them */
+    size_t event_count, event_room;
     desk_errand_t *errands; /* in the order in which they were asked for */
     size_t errand_count, errand_room;
     map_t *slots;   /* connection -> newest slot */
@@ -116,6 +127,10 @@ void desk_expect(desk_t *desk, uint64_t connection, const char *line, const char
 void desk_expect_reply(const desk_t *desk, uint64_t connection, uint32_t slot, const char *pattern);
 bool text_matches(const char *text, const char *pattern);
 void desk_close(desk_t *desk, uint64_t connection);
+
+/* The oldest event that a connection was told and that was not taken yet, without the CR LF CR LF;
+ * "" if there is none. replies_before (may be NULL): how many replies the desk had given out. */
+const char *desk_event(desk_t *desk, uint64_t connection, size_t *replies_before);
 
 /* Adds a user (password "rahasia") where there is none, and binds the connection to it. */
 void desk_user(desk_t *desk, uint64_t connection, const char *name);

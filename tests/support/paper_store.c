@@ -34,10 +34,12 @@ typedef struct paper {
     map_t *rows;      /* row_key_t -> record_t */
     map_t *mailboxes; /* mailbox_t -> index in piles */
     map_t *heads;     /* mailbox_t -> mailbox_head_t */
+    map_t *refs;      /* digest -> number of the row that has it */
     pile_t *piles;
     entry_t *entries;
     size_t pile_count, pile_room, entry_count, entry_room;
-    uint64_t checkpoint, writes;
+    uint64_t checkpoint, cut, writes;
+    floor_record_t floor;
 } paper_t;
 
 static const paper_t *paper_of(const store_t *store) {
@@ -74,6 +76,14 @@ static row_key_t row_key(record_kind_t kind, const record_t *record) {
         break;
     case RECORD_REJECTION:
         (void)put_u32(put_u32(at, record->rejection.realm), record->rejection.seq);
+        break;
+    case RECORD_SEGMENT:
+    case RECORD_MARK:
+        (void)put_u32(put_u32(at, record->mark.realm), record->mark.number);
+        break;
+    case RECORD_REF:
+        (void)put_u32(put_u32(at, (uint32_t)(record->ref.number >> 32)),
+                      (uint32_t)record->ref.number);
         break;
     default:
         cr_assert_fail("no row is of kind %d", (int)kind);
@@ -191,13 +201,66 @@ static void drop_row(paper_t *paper, record_kind_t kind, const record_t *record)
     (void)map_remove(paper->rows, &key);
 }
 
+/* A ref has one outcome: what a later row of it adds is whether, and that, it was refused. */
+static void check_ref(paper_t *paper, const ref_record_t *ref, const record_t *old) {
+    uint64_t *number = map_put(paper->refs, ref->digest);
+    cr_assert(*number == 0 || *number == ref->number, "a ref has one row");
+    *number = ref->number;
+    if (old == NULL)
+        return;
+    cr_assert(memcmp(old->ref.digest, ref->digest, REF_DIGEST_BYTES) == 0);
+    cr_assert(old->ref.user == ref->user && old->ref.time_ms == ref->time_ms);
+    cr_assert(old->ref.success == ref->success && old->ref.code == CODE_OK);
+    cr_assert(old->ref.message == ref->message || (ref->code != CODE_OK && ref->message == 0));
+    cr_assert_eq(old->ref.realms.length, ref->realms.length);
+}
+
+static void drop_ref(paper_t *paper, const record_t *record) {
+    const record_t *old = paper_store_row(
+        &paper->base, &(record_t){.kind = RECORD_REF, .ref.number = record->ref.number});
+    cr_assert(old != NULL, "a ref that goes was there");
+    (void)map_remove(paper->refs, old->ref.digest);
+    drop_row(paper, RECORD_REF, record);
+}
+
 static void put_row(paper_t *paper, const record_t *record) {
     row_key_t key = row_key(record->kind, record);
-    *(record_t *)map_put(paper->rows, &key) = *record;
+    if (record->kind == RECORD_REF)
+        check_ref(paper, &record->ref, map_get(paper->rows, &key));
+    record_t *row = map_put(paper->rows, &key);
+    *row = *record;
+    if (record->kind == RECORD_REF)
+        row->ref.realms = keep(&paper->arena, record->ref.realms);
+}
+
+/* Only what a start need not replay may go, and of a mailbox only the oldest that is left. */
+static void forget(paper_t *paper, const messages_gone_record_t *gone) {
+    cr_assert(gone->first <= gone->last && gone->last <= paper->checkpoint);
+    for (size_t i = place_from(paper, gone->first); i < paper->entry_count; i++) {
+        entry_t *entry = &paper->entries[i];
+        if (entry->message.position > gone->last)
+            return;
+        const pile_t *pile = pile_of(paper, entry->message.mailbox);
+        const entry_t *before = entry_of_seq(paper, pile, entry->message.seq - 1);
+        cr_assert(before == NULL || before->forgotten, "what goes leaves no hole");
+        entry->forgotten = true;
+        entry->verdict = CODE_OK;
+    }
 }
 
 static void put_record(paper_t *paper, const record_t *record) {
     switch (record->kind) {
+    case RECORD_MESSAGES_GONE:
+        forget(paper, &record->messages_gone);
+        break;
+    case RECORD_FLOOR:
+        cr_assert(record->floor.position > paper->floor.position && !record->floor.copied);
+        paper->floor = record->floor;
+        break;
+    case RECORD_CUT:
+        cr_assert(record->cut.position > paper->cut && record->cut.position <= paper->checkpoint);
+        paper->cut = record->cut.position;
+        break;
     case RECORD_MESSAGE:
         put_message(paper, &record->message, CODE_OK, false);
         break;
@@ -221,6 +284,15 @@ static void put_record(paper_t *paper, const record_t *record) {
         break;
     case RECORD_REJECTION_GONE:
         drop_row(paper, RECORD_REJECTION, record);
+        break;
+    case RECORD_SEGMENT_GONE:
+        drop_row(paper, RECORD_SEGMENT, record);
+        break;
+    case RECORD_MARK_GONE:
+        drop_row(paper, RECORD_MARK, record);
+        break;
+    case RECORD_REF_GONE:
+        drop_ref(paper, record);
         break;
     default:
         put_row(paper, record);
@@ -270,7 +342,13 @@ static bool load_heads(const paper_t *paper, store_visit_fn *visit, void *contex
             return false;
     }
     record_t record = {.kind = RECORD_CHECKPOINT, .checkpoint = {paper->checkpoint}};
-    return paper->checkpoint == 0 || visit(context, &record);
+    if (paper->checkpoint != 0 && !visit(context, &record))
+        return false;
+    record = (record_t){.kind = RECORD_CUT, .cut = {paper->cut}};
+    if (paper->cut != 0 && !visit(context, &record))
+        return false;
+    record = (record_t){.kind = RECORD_FLOOR, .floor = paper->floor};
+    return (paper->floor.position == 0 && !paper->floor.copied) || visit(context, &record);
 }
 
 static store_error_t paper_load(store_t *store, store_visit_fn *visit, void *context) {
@@ -300,6 +378,14 @@ static bool page_range(const page_query_t *query, uint64_t *first, uint64_t *las
     return true;
 }
 
+/* The oldest seq that is still there, or the one behind the newest. */
+static uint32_t oldest_left(const paper_t *paper, const pile_t *pile) {
+    uint32_t seq = 1;
+    while (pile != NULL && seq <= pile->count && entry_of_seq(paper, pile, seq)->forgotten)
+        seq += 1;
+    return seq;
+}
+
 static store_error_t paper_page(store_t *store, const page_query_t *query, store_page_fn *visit,
                                 void *context, bool *more) {
     const paper_t *paper = paper_of(store);
@@ -307,11 +393,17 @@ static store_error_t paper_page(store_t *store, const page_query_t *query, store
     uint64_t first, last;
     cr_assert(query->limit >= 1 && query->limit <= PAGE_MESSAGES_MAX);
     cr_assert_eq(query->newest_position, position_of_seq(paper, pile, query->newest_seq));
-    *more = page_range(query, &first, &last);
+    page_query_t left = *query;
+    uint32_t oldest = oldest_left(paper, pile);
+    if (left.after < oldest - 1)
+        left.after = oldest - 1;
+    *more = page_range(&left, &first, &last);
     for (uint64_t seq = first; seq <= last; seq++) {
         const entry_t *entry = entry_of_seq(paper, pile, (uint32_t)seq);
         cr_assert(entry != NULL);
-        if (!entry->forgotten && !visit(context, &entry->message))
+        message_t message = entry->message;
+        message.verdict = query->verdicts ? entry->verdict : CODE_OK;
+        if (!entry->forgotten && !visit(context, &message))
             break;
     }
     return STORE_OK;
@@ -326,9 +418,30 @@ static store_error_t paper_lookup(store_t *store, uint64_t position, store_page_
     return STORE_OK;
 }
 
-static store_error_t paper_backup(store_t *store, const char *file) {
+static store_error_t paper_oldest(store_t *store, uint64_t after, message_age_t *rows,
+                                  uint32_t limit, uint32_t *count, bool *end) {
+    const paper_t *paper = paper_of(store);
+    size_t place = place_from(paper, after + 1);
+    for (*count = 0; place < paper->entry_count; place++) {
+        const message_t *message = &paper->entries[place].message;
+        if (paper->entries[place].forgotten)
+            continue;
+        if (*count == limit)
+            break;
+        rows[(*count)++] = (message_age_t){
+            .position = message->position,
+            .mailbox = message->mailbox,
+            .seq = message->seq,
+            .arrived_ms = message->arrived_ms != 0 ? message->arrived_ms : message->time_ms};
+    }
+    *end = place == paper->entry_count;
+    return STORE_OK;
+}
+
+static store_error_t paper_backup(store_t *store, const char *file, span_t note) {
     (void)store;
     (void)file;
+    (void)note;
     return STORE_IO; /* paper_store_copy is for that */
 }
 
@@ -341,6 +454,7 @@ static void paper_close(store_t *store) {
     map_destroy(&paper->rows);
     map_destroy(&paper->mailboxes);
     map_destroy(&paper->heads);
+    map_destroy(&paper->refs);
     arena_deinit(&paper->arena);
     memory_free(paper);
 }
@@ -351,6 +465,7 @@ static const store_ops_t paper_ops = {
     .commit = paper_commit,
     .page = paper_page,
     .lookup = paper_lookup,
+    .oldest = paper_oldest,
     .backup = paper_backup,
 };
 
@@ -362,6 +477,7 @@ store_t *paper_store_new(void) {
     paper->rows = map_new(sizeof(row_key_t), sizeof(record_t), seed);
     paper->mailboxes = map_new(sizeof(mailbox_t), sizeof(uint32_t), seed);
     paper->heads = map_new(sizeof(mailbox_t), sizeof(mailbox_head_t), seed);
+    paper->refs = map_new(REF_DIGEST_BYTES, sizeof(uint64_t), seed);
     return &paper->base;
 }
 
@@ -382,6 +498,8 @@ store_t *paper_store_copy(const store_t *store) {
         put_message(to, &entry->message, entry->verdict, entry->forgotten);
     }
     to->checkpoint = from->checkpoint;
+    to->floor = from->floor;
+    to->cut = from->cut;
     to->writes = from->writes;
     return base;
 }
@@ -434,4 +552,8 @@ bool paper_store_holds(const store_t *store, const char *text) {
             return true;
     }
     return false;
+}
+
+void paper_store_mark_copied(store_t *paper) {
+    ((paper_t *)(void *)paper)->floor.copied = true;
 }

@@ -15,6 +15,9 @@
 store_t *paper_store_new(void);
 store_t *paper_store_copy(const store_t *paper);
 
+/* Makes of a copy what the real store's backup is: a store that knows that it is one. */
+void paper_store_mark_copied(store_t *paper);
+
 /* How many records were ever committed: unchanged means that nothing was stored. */
 uint64_t paper_store_writes(const store_t *paper);
 

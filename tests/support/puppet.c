@@ -82,12 +82,16 @@ bool puppet_would_hear(puppet_t *puppet, peer_kind_t kind) {
 }
 
 bool puppet_dialled(puppet_t *puppet) {
-    const dial_effect_t *dial = desk_dial_of(puppet->desk, DIAL_OPEN);
-    if (dial == NULL || dial < puppet->desk->dials + puppet->dials_seen)
-        return false;
-    puppet->dials_seen = puppet->desk->dial_count;
-    puppet->dial.number = dial->dial;
-    return true;
+    bool dialled = false;
+    for (; puppet->dials_seen < puppet->desk->dial_count; puppet->dials_seen++) {
+        const dial_effect_t *dial = &puppet->desk->dials[puppet->dials_seen];
+        bool ours = memcmp(dial->key, puppet->dial.key, KEY_BYTES) == 0;
+        if (dial->action == DIAL_OPEN && ours) {
+            puppet->dial.number = dial->dial;
+            dialled = true;
+        }
+    }
+    return dialled;
 }
 
 void puppet_welcomes(puppet_t *puppet) {

@@ -548,3 +548,21 @@ void room_forge(room_t *room, desk_t *to, const char *key_of_realm, const peer_m
     key_of(channel.key, key_of_realm);
     desk_hear(to, &channel, message);
 }
+
+pair_t pair_new(void) {
+    pair_t pair = {.from_realm = mailbox_of(MAILBOX_REALM, 1, 1),
+                   .group_realm = mailbox_of(MAILBOX_GROUP_REALM, 1, 1),
+                   .inbox = mailbox_of(MAILBOX_PRIVATE, 1, 0),
+                   .outbox = mailbox_of(MAILBOX_OUTBOX, 0, 1),
+                   .room = room_new(1)};
+    pair.a = room_desk(pair.room, "a");
+    pair.b = room_desk(pair.room, "b");
+    room_link(pair.room, pair.a, pair.b);
+    desk_user(pair.a, 1, "alice");
+    desk_user(pair.b, 1, "bob");
+    return pair;
+}
+
+void pair_destroy(pair_t *pair) {
+    room_destroy(&pair->room);
+}

@@ -68,6 +68,18 @@ void room_expect(room_t *room, desk_t *desk, uint64_t connection, const char *li
 /* Until both have nothing queued for each other and are up; at most `ms`. False if it was not. */
 bool room_quiet(room_t *room, desk_t *a, desk_t *b, int64_t ms);
 
+/* The room of two realms that most tests want: a and b, linked, each with one user on its
+ * connection 1, alice and bob. In each realm the only user has id 1, and so have the only peer and
+ * group. */
+typedef struct pair {
+    room_t *room;
+    desk_t *a, *b;
+    mailbox_t from_realm, group_realm, inbox, outbox;
+} pair_t;
+
+pair_t pair_new(void);
+void pair_destroy(pair_t *pair);
+
 /* What CHECKREALM says of a peer, "" if it does not know it. */
 const char *room_peer_row(desk_t *desk, const char *peer);
 bool room_is_up(desk_t *desk, const char *peer);

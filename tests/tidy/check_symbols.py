@@ -17,7 +17,8 @@ LIBC_OF_CORE = {
     "strncmp", "strnlen",
 }
 
-PURE_MODULES = {"arena", "assert", "batch", "buffer", "code", "crypto", "map", "memory", "text"}
+PURE_MODULES = {"arena", "assert", "batch", "bucket", "buffer", "code", "crypto", "mailbox_address", "map", "memory", "phc",
+                "text"}
 
 # Memory, dying loudly, and of libsodium only what computes from its arguments.
 LIBC_OF_MODULES = LIBC_OF_CORE | {

@@ -17,6 +17,7 @@ enum { EPOCH = 77, SEQS_MAX = 1200 };
 typedef struct fake {
     store_t store;
     bool present[SEQS_MAX + 1];
+    code_t verdict[SEQS_MAX + 1];
     const char *text;
     size_t text_bytes;
     store_error_t error;
@@ -35,6 +36,7 @@ static store_error_t fake_page(store_t *store, const page_query_t *query, store_
                              .group = seq % 2 == 0,
                              .from = span_of("alice"),
                              .to = span_of("bob"),
+                             .verdict = query->verdicts ? fake->verdict[seq] : CODE_OK,
                              .text = {fake->text, fake->text_bytes}};
         if (!fake->present[seq]) {
             continue;
@@ -193,12 +195,72 @@ Test(run_packer, gap_starts_a_new_frame_on_top_of_what_was_sent) {
     fake_free(fake);
 }
 
-Test(run_packer, nothing_left_of_a_pushed_run_is_no_frame) {
+/* A frame without records that moves the mark from `base` to behind `seq`. */
+static void assert_step(const peer_message_t *message, uint32_t base, uint32_t seq) {
+    cr_assert_eq(message->records.record_count, 0);
+    cr_assert_eq(message->records.base.seq, base);
+    cr_assert_eq(message->records.first.seq, seq + 1);
+}
+
+Test(run_packer, nothing_left_of_a_pushed_run_is_stepped_over) {
     frames_t frames;
     fake_t *fake = fake_new(0, 4);
     peer_send_t send = run_of(2, 10, 100, false);
     pack(&frames, fake, &send);
-    cr_assert_eq(frames.count, 0);
+    cr_assert_eq(frames.count, 1);
+    assert_step(&frames.messages[0], 2, 10);
+    frames_free(&frames);
+    fake_free(fake);
+}
+
+Test(run_packer, gap_at_the_end_is_stepped_over) {
+    frames_t frames;
+    fake_t *fake = fake_new(10, 4);
+    peer_send_t send = run_of(2, 10, 6, false);
+    send.run.before = 9;
+    fake->present[7] = fake->present[8] = false;
+    pack(&frames, fake, &send);
+    cr_assert_eq(frames.count, 2);
+    cr_assert_eq(frames.messages[0].records.record_count, 4);
+    assert_step(&frames.messages[1], 6, 8);
+    cr_assert_eq(frames.messages[1].records.base.epoch, EPOCH);
+    frames_free(&frames);
+    fake_free(fake);
+}
+
+Test(run_packer, what_has_a_verdict_is_stepped_over) {
+    frames_t frames;
+    fake_t *fake = fake_new(10, 4);
+    peer_send_t send = run_of(0, 10, 10, false);
+    send.run.verdicts = true;
+    fake->verdict[1] = fake->verdict[5] = fake->verdict[10] = CODE_NO_USER;
+    pack(&frames, fake, &send);
+    cr_assert_eq(frames.count, 3);
+    cr_assert_eq(frames.messages[0].records.first.seq, 2);
+    cr_assert_eq(frames.messages[0].records.record_count, 3);
+    cr_assert_eq(frames.messages[1].records.first.seq, 6);
+    cr_assert_eq(frames.messages[1].records.record_count, 4);
+    assert_step(&frames.messages[2], 9, 10);
+    frames_free(&frames);
+    fake_free(fake);
+}
+
+Test(run_packer, pulled_run_steps_over_gaps_one_frame_at_a_time) {
+    frames_t frames;
+    fake_t *fake = fake_new(10, 4);
+    peer_send_t send = run_of(4, 10, 4, true);
+    send.run.before = 9;
+    fake->present[7] = fake->present[8] = false;
+    pack(&frames, fake, &send);
+    cr_assert_eq(frames.count, 1);
+    cr_assert_eq(frames.messages[0].records.record_count, 2);
+    cr_assert(frames.messages[0].records.more, "the gap is still to be stepped over");
+    frames_free(&frames);
+    send = run_of(6, 10, 2, true);
+    send.run.before = 9;
+    pack(&frames, fake, &send);
+    cr_assert_eq(frames.count, 1);
+    assert_step(&frames.messages[0], 6, 8);
     frames_free(&frames);
     fake_free(fake);
 }

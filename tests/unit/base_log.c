@@ -84,6 +84,27 @@ Test(log, speaks_before_it_is_started) {
     cr_assert_str_eq(capture.bytes + 24, " info early key=\"\"\n");
 }
 
+/* Whoever reads the log configures it while it is written; the realm's name stays. */
+Test(log, changes_level_and_format) {
+    capture_t capture;
+    log_start(LEVEL_WARN, false, "a");
+    log_change(LEVEL_DEBUG, true);
+    capture_begin(&capture);
+    log_event(LEVEL_DEBUG, "now", NULL);
+    capture_end(&capture);
+    json_t *line = captured_json(&capture);
+    cr_assert_str_eq(field(line, "realm"), "a");
+    cr_assert_str_eq(field(line, "event"), "now");
+    json_decref(line);
+    log_change(LEVEL_ERROR, false);
+    capture_begin(&capture);
+    log_event(LEVEL_WARN, "no", NULL);
+    log_event(LEVEL_ERROR, "yes", NULL);
+    capture_end(&capture);
+    cr_assert_null(strstr(capture.bytes, "no"));
+    cr_assert_str_eq(capture.bytes + 24, " error realm=a yes\n");
+}
+
 Test(log, quotes_what_could_be_misread) {
     capture_t capture;
     log_start(LEVEL_INFO, false, "a");

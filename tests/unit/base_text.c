@@ -150,6 +150,22 @@ Test(password, follows_the_rule) {
     cr_assert_not(text_is_password(span_of("a\x7F")));
 }
 
+Test(ref, follows_the_rule) {
+    char longest[REF_BYTES_MAX + 3] = "@";
+    span_t ref;
+    memset(longest + 1, 'r', REF_BYTES_MAX);
+    cr_assert(text_ref(span_of(longest), &ref));
+    cr_assert_eq(ref.length, REF_BYTES_MAX);
+    cr_assert(text_ref(span_of("@aZ09._-"), &ref));
+    cr_assert(span_equal(ref, span_of("aZ09._-")), "upper case is kept");
+    longest[REF_BYTES_MAX + 1] = 'r';
+    static const char *const others[] = {"", "@", "a", "aa@", "@a b", "@@a", "@a/", "@\xC3\xA9"};
+    cr_assert_not(text_ref(span_of(longest), &ref));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        cr_assert_not(text_ref(span_of(others[i]), &ref), "%s", others[i]);
+    cr_assert_not(text_ref((span_t){"@a\0", 3}, &ref));
+}
+
 Test(number, reads_decimals_within_the_limit) {
     uint64_t number = 0;
     cr_assert(text_number(span_of("0"), 10, &number));

@@ -15,21 +15,21 @@ static desk_t *a, *b;
 /* In each realm the only user has id 1, and so have the only peer and the only group. */
 static mailbox_t from_realm, group_realm, inbox, outbox;
 
+static pair_t pair;
+
 static void prepare(void) {
-    from_realm = mailbox_of(MAILBOX_REALM, 1, 1);
-    group_realm = mailbox_of(MAILBOX_GROUP_REALM, 1, 1);
-    inbox = mailbox_of(MAILBOX_PRIVATE, 1, 0);
-    outbox = mailbox_of(MAILBOX_OUTBOX, 0, 1);
-    room = room_new(1);
-    a = room_desk(room, "a");
-    b = room_desk(room, "b");
-    room_link(room, a, b);
-    desk_user(a, 1, "alice");
-    desk_user(b, 1, "bob");
+    pair = pair_new();
+    room = pair.room;
+    a = pair.a;
+    b = pair.b;
+    from_realm = pair.from_realm;
+    group_realm = pair.group_realm;
+    inbox = pair.inbox;
+    outbox = pair.outbox;
 }
 
 static void clean_up(void) {
-    room_destroy(&room);
+    pair_destroy(&pair);
 }
 
 TestSuite(core_federation, .init = prepare, .fini = clean_up);
@@ -293,11 +293,11 @@ Test(core_federation, expires_after_five_days_and_bounces) {
     room_cut(room, a, b);
     room_run_ms(room, 10);
     say_many(1, 3, QUEUED);
-    a->skew_ms = OUTBOX_EXPIRY_MS - 120000;
+    a->skew_ms = DEFAULT_QUEUE_EXPIRY_MS - 120000;
     room_run_ms(room, OUTBOX_SWEEP_MS + 1000);
     desk_expect(a, 1, "INBOX", EMPTY);
     say_many(4, 5, QUEUED);
-    a->skew_ms = OUTBOX_EXPIRY_MS - 30000;
+    a->skew_ms = DEFAULT_QUEUE_EXPIRY_MS - 30000;
     room_run_ms(room, OUTBOX_SWEEP_MS + 1000);
     cr_assert_eq(paper_store_head(a->store, inbox), 3);
     desk_expect(a, 1, "INBOX LIMIT 1", "{*\"from\":\"realm@a\",*a:3*bob@b*}");
@@ -318,7 +318,7 @@ Test(core_federation, record_that_arrived_before_it_expired_holds_nothing_up) {
     room_run_ms(room, 100);
     desk_expect_texts(b, from_realm, "m1..3");
     room_cut(room, a, b);
-    a->skew_ms = OUTBOX_EXPIRY_MS;
+    a->skew_ms = DEFAULT_QUEUE_EXPIRY_MS;
     room_run_ms(room, OUTBOX_SWEEP_MS + 1000);
     desk_expect(a, 1, "CHECKMESSAGE a:3", "{*\"state\":\"expired\"*}");
     say_many(4, 6, QUEUED);

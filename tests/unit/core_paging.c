@@ -6,6 +6,7 @@
  */
 #include "../support/desk.h"
 #include "../support/paper_store.h"
+#include "base/text.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -196,12 +197,15 @@ Test(core_paging, checkpoint_in_slices_while_messages_go_on) {
     unsigned heads[CHECKPOINT_USERS] = {0};
     unsigned checkpoints = 0;
     desk->heads_max = 1;
+    for (unsigned i = 0; i < 4; i++)
+        desk_user(desk, 2, desk_text(desk, "idle%u", i));
+    uint32_t idle = (uint32_t)paper_store_rows(desk->store, RECORD_USER); /* the last one's id */
     for (unsigned i = 0; i < CHECKPOINT_USERS; i++)
         desk_user(desk, 2, desk_text(desk, "user%u", i));
     for (unsigned turn = 0; turn < 4 * CHECKPOINT_USERS; turn++) {
         uint64_t checkpoint = paper_store_checkpoint(desk->store);
         if (turn % CHECKPOINT_USERS == 0) {
-            skip_to_checkpoint(1000 + turn);
+            skip_to_checkpoint(idle - turn / CHECKPOINT_USERS);
             desk_restart(desk);
             desk_user(desk, 1, "alice");
         }
@@ -216,8 +220,11 @@ Test(core_paging, checkpoint_in_slices_while_messages_go_on) {
 
 Test(core_paging, store_that_contradicts_itself_is_not_loaded) {
     state_t *state = state_new(&desk->options);
-    record_t record = {.kind = RECORD_MESSAGE};
-    record.message = (message_t){.position = 5, .mailbox = 1ULL << 60, .seq = 2};
+    record_t record = {.kind = RECORD_USER, .user = {.id = 1}};
+    cr_assert(name_parse(&record.user.name, span_of("u")));
+    cr_assert(state_load(state, &record));
+    record = (record_t){.kind = RECORD_MESSAGE};
+    record.message = (message_t){.position = 5, .mailbox = 1ULL << 60 | 1ULL << 30, .seq = 2};
     cr_assert(!state_load(state, &record), "a hole in a mailbox");
     record.message.seq = 0;
     cr_assert(!state_load(state, &record), "seqs count from 1");
@@ -226,9 +233,9 @@ Test(core_paging, store_that_contradicts_itself_is_not_loaded) {
     cr_assert(state_load(state, &record));
     record.message.seq = 2;
     cr_assert(!state_load(state, &record), "positions ascend");
-    record = (record_t){.kind = RECORD_USER, .user = {.id = 2}};
+    record = (record_t){.kind = RECORD_USER, .user = {.id = 3}};
     cr_assert(!state_load(state, &record), "a hole in the users");
-    record = (record_t){.kind = RECORD_TOKEN, .token = {.user = 1}};
+    record = (record_t){.kind = RECORD_TOKEN, .token = {.user = 2}};
     cr_assert(!state_load(state, &record), "a token of nobody");
     record = (record_t){.kind = RECORD_MEMBER, .member = {.user = 1, .group = 1}};
     cr_assert(!state_load(state, &record), "a member of nothing");

@@ -15,20 +15,20 @@ static room_t *room;
 static desk_t *a, *b;
 static mailbox_t from_realm, group_realm, inbox;
 
+static pair_t pair;
+
 static void prepare(void) {
-    from_realm = mailbox_of(MAILBOX_REALM, 1, 1);
-    group_realm = mailbox_of(MAILBOX_GROUP_REALM, 1, 1);
-    inbox = mailbox_of(MAILBOX_PRIVATE, 1, 0);
-    room = room_new(1);
-    a = room_desk(room, "a");
-    b = room_desk(room, "b");
-    room_link(room, a, b);
-    desk_user(a, 1, "alice");
-    desk_user(b, 1, "bob");
+    pair = pair_new();
+    room = pair.room;
+    a = pair.a;
+    b = pair.b;
+    from_realm = pair.from_realm;
+    group_realm = pair.group_realm;
+    inbox = pair.inbox;
 }
 
 static void clean_up(void) {
-    room_destroy(&room);
+    pair_destroy(&pair);
 }
 
 TestSuite(core_restore, .init = prepare, .fini = clean_up);
@@ -381,7 +381,7 @@ Test(core_restore, what_expired_is_not_sent_to_a_peer_that_lost_nothing) {
     expect_quiet();
     cut();
     say("m", 1, 2);
-    a->skew_ms = OUTBOX_EXPIRY_MS;
+    a->skew_ms = DEFAULT_QUEUE_EXPIRY_MS;
     room_run_ms(room, OUTBOX_SWEEP_MS + 1000);
     cr_assert_eq(paper_store_head(a->store, inbox), 2);
     say("m", 3, 3);
@@ -392,23 +392,28 @@ Test(core_restore, what_expired_is_not_sent_to_a_peer_that_lost_nothing) {
     store_close(&old_a);
 }
 
-/* What is sent again had its verdict long ago: it does not expire, and what expires behind it must
- * not take it along. */
-Test(core_restore, what_is_sent_again_does_not_expire) {
+/* What is sent again had its verdict long ago: it does not expire. What is queued behind it does,
+ * and must not take it along. */
+Test(core_restore, what_is_sent_again_does_not_expire_but_what_waits_behind_it_does) {
     store_t *old_b = backup_of(b);
     say("m", 1, 3);
-    a->skew_ms = b->skew_ms = 2 * OUTBOX_EXPIRY_MS;
+    a->skew_ms = b->skew_ms = 2 * DEFAULT_QUEUE_EXPIRY_MS;
     restore(b, old_b);
     room_wire(room, a, b)->drop = 1000;
     room_run_ms(room, 500);
     cut();
     room_run_ms(room, OUTBOX_SWEEP_MS + 1000);
     say("x", 4, 4);
-    a->skew_ms = b->skew_ms = 4 * OUTBOX_EXPIRY_MS;
+    a->skew_ms = b->skew_ms = 4 * DEFAULT_QUEUE_EXPIRY_MS;
     room_run_ms(room, 2 * OUTBOX_SWEEP_MS + 1000);
+    cr_assert_eq(paper_store_head(a->store, inbox), 1, "of the fourth");
+    desk_expect(a, 1, "CHECKMESSAGE a:3", "{*\"state\":\"delivered\"*}");
+    desk_expect(a, 1, "CHECKMESSAGE a:4", "{*\"state\":\"expired\"*}");
+    start_again(a);
+    say("x", 5, 5);
     heal();
-    desk_expect_texts(b, from_realm, "m1..3 x4");
-    cr_assert_eq(paper_store_head(a->store, inbox), 0);
+    desk_expect_texts(b, from_realm, "m1..3 x5");
+    cr_assert_eq(paper_store_head(a->store, inbox), 1);
     room_expect_agreement(a, b);
     store_close(&old_b);
 }
@@ -495,5 +500,210 @@ Test(core_restore, peer_without_marks_does_not_get_what_an_earlier_link_bounced)
     expect_quiet();
     desk_expect_texts(b, from_realm, "m4..5");
     room_expect_agreement(a, b);
+    store_close(&backup);
+}
+
+/* Its sender was told ERROR: a peer that would take it now, because it went back to when it still
+ * had that user, does not get it. */
+Test(core_restore, what_was_refused_is_never_taken_later) {
+    desk_expect(b, DESK_ADMIN, "ADDUSER carol rahasia", "{*berhasil*}");
+    store_t *backup = backup_of(b);
+    desk_expect(b, DESK_ADMIN, "DELUSER carol", "{*berhasil*}");
+    say("m", 1, 2);
+    room_expect(room, a, 1, "SENDREALM b carol halo", "{*NO_USER*}");
+    say("m", 4, 4);
+    room_expect(room, a, 1, "SENDREALM b carol halo", "{*NO_USER*}");
+    restore(b, backup);
+    expect_quiet();
+    desk_expect_texts(b, from_realm, "m1..2 m4");
+    desk_expect_texts(b, mailbox_of(MAILBOX_REALM, 2, 1), "");
+    say("m", 6, 6);
+    desk_expect_texts(b, from_realm, "m1..2 m4 m6");
+    room_expect_agreement(a, b);
+    store_close(&backup);
+}
+
+static uint64_t outbox_position(uint32_t seq) {
+    return paper_store_message(a->store, pair.outbox, seq)->position;
+}
+
+Test(core_restore, what_retention_took_is_stepped_over) {
+    store_t *backup = backup_of(b);
+    say("m", 1, 8);
+    paper_store_retain(a->store, outbox_position(5));
+    restore(b, backup);
+    expect_quiet();
+    desk_expect_texts(b, from_realm, "m6..8");
+    say("m", 9, 9);
+    desk_expect_texts(b, from_realm, "m6..9");
+    room_expect_agreement(a, b);
+    store_close(&backup);
+}
+
+Test(core_restore, stream_goes_on_where_retention_took_all_that_was_lost) {
+    say("m", 1, 1);
+    store_t *backup = backup_of(b);
+    say("m", 2, 8);
+    paper_store_retain(a->store, outbox_position(8));
+    restore(b, backup);
+    expect_quiet();
+    room_expect_agreement(a, b);
+    say("m", 9, 10);
+    desk_expect_texts(b, from_realm, "m1 m9..10");
+    room_expect_agreement(a, b);
+    store_close(&backup);
+}
+
+Test(core_restore, puller_steps_over_what_retention_took) {
+    say("m", 1, 2);
+    store_t *backup = backup_of(b);
+    say("m", 3, 8);
+    paper_store_retain(a->store, outbox_position(6));
+    cut();
+    room_wire(room, b, a)->no_listener = false;
+    restore(b, backup);
+    room_run_ms(room, 6000);
+    desk_expect_texts(b, from_realm, "m1..2 m7..8");
+    store_close(&backup);
+}
+
+Test(core_restore, link_ends_where_retention_took_what_was_to_be_sent_again) {
+    store_t *backup = backup_of(b);
+    say("m", 1, 2 * OUTBOX_SWEEP_RECORDS);
+    cut();
+    restore(b, backup);
+    room_heal(room, a, b);
+    room_wire(room, a, b)->drop = 1000;
+    room_run_ms(room, 2000);
+    say("m", 9999, 9999);
+    paper_store_retain(a->store, outbox_position(OUTBOX_SWEEP_RECORDS + 7));
+    desk_expect(a, DESK_ADMIN, "DELREALM b", "{*berhasil*}");
+    cr_assert_eq(paper_store_head(a->store, inbox), 1, "only of the last");
+    desk_expect(a, 1, "CHECKREALM", "{*\"data\":[]}");
+    store_close(&backup);
+}
+
+/* "a:<number>" of what is said next. */
+static uint64_t next_id(desk_t *desk) {
+    const char *answer = desk_ask(desk, 1, desk == a ? "SEND alice halo" : "SEND bob halo");
+    const char *colon = strstr(answer, "\"id\":\"");
+    cr_assert(colon != NULL, "%s", answer);
+    return strtoull(colon + 8, NULL, 10);
+}
+
+Test(core_restore, backup_gives_no_id_again) {
+    store_t *backup = backup_of(a);
+    paper_store_mark_copied(backup);
+    say("m", 1, 5);
+    uint64_t lost = next_id(a);
+    restore(a, backup);
+    uint64_t id = next_id(a);
+    cr_assert_geq(id, lost + POSITION_JUMP - 6);
+    start_again(a);
+    cr_assert_eq(next_id(a), id + 1, "it skips once");
+    restore(a, backup);
+    uint64_t other = next_id(a);
+    cr_assert(other > id + 1000 || other + 1000 < id, "two lives of one backup");
+    desk_expect(a, DESK_ADMIN, "CHECKSERVER", "{*\"messages\":1,*}");
+    store_close(&backup);
+}
+
+Test(core_restore, copy_made_by_hand_is_noticed_by_the_peers_mark) {
+    say("m", 1, 2);
+    store_t *backup = backup_of(a);
+    say("m", 3, 5);
+    uint64_t lost = next_id(a);
+    restore(a, backup);
+    expect_quiet();
+    uint64_t id = next_id(a);
+    cr_assert_geq(id, POSITION_JUMP);
+    cr_assert_geq(id, lost);
+    start_again(a);
+    expect_quiet();
+    cr_assert_eq(next_id(a), id + 1, "the mark is no news any more");
+    store_close(&backup);
+}
+
+Test(core_restore, ids_do_not_skip_where_nothing_went_back) {
+    say("m", 1, 2);
+    store_t *backup = backup_of(b);
+    cut();
+    desk_expect(a, DESK_ADMIN, "DELREALM b", "{*berhasil*}");
+    room_heal(room, a, b);
+    room_trust(a, "b");
+    room_expect(room, a, DESK_ADMIN, room_add_realm_line(room, a, b), "{*Connect realm berhasil*}");
+    expect_quiet();
+    start_again(a);
+    say("m", 3, 4);
+    restore(b, backup);
+    expect_quiet();
+    cr_assert_lt(next_id(a), 100);
+    cr_assert_lt(next_id(b), 100);
+    store_close(&backup);
+}
+
+/* Alice says m<first> to m<last>, each in a life of her realm of its own. */
+static void say_in_lives(unsigned first, unsigned last) {
+    for (unsigned i = first; i <= last; i++) {
+        start_again(a);
+        (void)room_quiet(room, a, b, 5000);
+        say("m", i, i);
+    }
+}
+
+enum { MANY_LIVES = 3 * STREAM_SEGMENTS_MAX };
+
+Test(core_restore, sender_goes_back_many_lives) {
+    say("m", 1, 3);
+    cut();
+    say("m", 4, 5);
+    store_t *backup = backup_of(a);
+    heal();
+    say_in_lives(6, MANY_LIVES);
+    restore(a, backup);
+    expect_quiet();
+    say("x", 6, 7);
+    desk_expect_texts(b, from_realm, desk_text(b, "m1..%u x6..7", (unsigned)MANY_LIVES));
+    room_expect_agreement(a, b);
+    store_close(&backup);
+}
+
+Test(core_restore, receiver_goes_back_many_lives_of_the_sender) {
+    say("m", 1, 3);
+    store_t *backup = backup_of(b);
+    say_in_lives(4, MANY_LIVES);
+    restore(b, backup);
+    start_again(a);
+    expect_quiet();
+    desk_expect_texts(b, from_realm, desk_text(b, "m1..%u", (unsigned)MANY_LIVES));
+    room_expect_agreement(a, b);
+    store_close(&backup);
+}
+
+/* More than anybody remembers: nothing wedges, and where one end only goes back nothing is lost. */
+Test(core_restore, more_lives_than_are_remembered, .timeout = 300) {
+    const unsigned lives = STREAM_OLDER_MAX + STREAM_SEGMENTS_MAX + 20;
+    say("m", 1, 2);
+    store_t *backup = backup_of(b);
+    cut();
+    for (unsigned i = 3; i <= lives; i++) {
+        start_again(a);
+        say("m", i, i);
+    }
+    heal();
+    const char *all = desk_text(b, "m1..%u", lives);
+    desk_expect_texts(b, from_realm, all);
+    cr_assert_eq(paper_store_rows(a->store, RECORD_SEGMENT), STREAM_OLDER_MAX);
+    cr_assert_eq(paper_store_rows(b->store, RECORD_MARK), STREAM_OLDER_MAX);
+    restore(b, backup);
+    start_again(a);
+    expect_quiet();
+    desk_expect_texts(b, from_realm, all);
+    start_again(b);
+    expect_quiet();
+    say("m", lives + 1, lives + 1);
+    room_expect_agreement(a, b);
+    desk_expect(a, DESK_ADMIN, "DELREALM b", "{*berhasil*}");
+    cr_assert_eq(paper_store_rows(a->store, RECORD_SEGMENT), 0);
     store_close(&backup);
 }

@@ -19,7 +19,7 @@
 enum { DESKS = 3, OPERATIONS = 1500, MESSAGES_MAX = OPERATIONS };
 
 /* How long the memory of marks and segments lasts, in lives of a process that all had traffic. */
-enum { LIVES_BACK_MAX = STREAM_MARKS_MAX - 2, LIVES_MAX = STREAM_SEGMENTS_MAX - 2 };
+enum { LIVES_BACK_MAX = 3 * STREAM_MARKS_MAX, LIVES_MAX = 4 * STREAM_SEGMENTS_MAX };
 
 typedef enum way { WAY_LOCAL, WAY_REALM, WAY_GROUP, WAY_NOBODY } way_t;
 

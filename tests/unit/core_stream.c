@@ -434,7 +434,9 @@ Test(core_stream, lost_link_answers_queued_and_sends_again_from_the_peers_mark) 
 Test(core_stream, record_limit_of_an_outbox) {
     record_t head = {.kind = RECORD_HEAD};
     head.head.mailbox = mailbox_of(MAILBOX_OUTBOX, 0, 1);
-    head.head.head.seq = OUTBOX_RECORDS_MAX;
+    head.head.head.seq = DEFAULT_OUTBOX_RECORDS_MAX;
+    for (unsigned level = 0; level < HEAD_LEVELS; level++)
+        head.head.head.positions[level][2] = (uint8_t)(100 - level);
     cr_assert(state_load(desk->state, &head));
     uint64_t writes = paper_store_writes(desk->store);
     desk_expect(desk, 1, "SENDREALM b bob halo",
@@ -444,7 +446,7 @@ Test(core_stream, record_limit_of_an_outbox) {
 
 Test(core_stream, byte_limit_of_an_outbox) {
     record_t stream = {.kind = RECORD_STREAM,
-                       .stream = {.realm = 1, .bytes = OUTBOX_BYTES_MAX - 4}};
+                       .stream = {.realm = 1, .bytes = DEFAULT_OUTBOX_BYTES_MAX - 4}};
     desk_group(desk, 1, "tim");
     cr_assert(state_load(desk->state, &stream));
     desk_expect(desk, 1, "SENDREALM b bob halo!", "{*\"code\":\"QUEUE_FULL\"}");
@@ -509,7 +511,7 @@ Test(core_stream, link_ended_while_a_refused_record_is_read) {
 Test(core_stream, link_up_while_the_queue_is_looked_through_for_expired) {
     desk_dial_lost(desk, b.dial.number, DIAL_REFUSED);
     (void)say(1, 3);
-    desk->skew_ms = OUTBOX_EXPIRY_MS;
+    desk->skew_ms = DEFAULT_QUEUE_EXPIRY_MS;
     (void)say(4, 4);
     desk->hold_errands = true;
     while (desk->errand_count == 0) {

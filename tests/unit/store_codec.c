@@ -14,7 +14,7 @@ _Static_assert(sizeof(group_record_t) == 104, "group_record_t changed: so must i
 _Static_assert(offsetof(realm_record_t, address) == 106, "realm_record_t changed: so must its row");
 _Static_assert(offsetof(stream_record_t, segments) == 48,
                "stream_record_t changed: so must its row");
-_Static_assert(sizeof(message_t) == 8 * 8 + 5 * sizeof(span_t),
+_Static_assert(sizeof(message_t) == 9 * 8 + 5 * sizeof(span_t),
                "message_t changed: so must its row");
 
 static uint64_t random_next(uint64_t *state) {
@@ -68,7 +68,7 @@ static user_record_t user_any(uint64_t *random) {
     user.id = (uint32_t)random_next(random);
     user.gone = random_next(random) % 2 == 0;
     user.is_operator = random_next(random) % 2 == 0;
-    user.name = name_of_length(random_next(random) % (NAME_BYTES_MAX + 1), random);
+    user.name = name_of_length(1 + random_next(random) % NAME_BYTES_MAX, random);
     user.password.passes = (uint32_t)random_next(random);
     user.password.memory_bytes = (uint32_t)random_next(random);
     fill(user.password.salt, SALT_BYTES, random);
@@ -84,12 +84,31 @@ static realm_record_t realm_any(uint64_t *random) {
     realm.gone = random_next(random) % 2 == 0;
     realm.linked = random_next(random) % 2 == 0;
     realm.leaving = random_next(random) % 2 == 0;
-    realm.name = name_of_length(random_next(random) % (NAME_BYTES_MAX + 1), random);
+    realm.name = name_of_length(1 + random_next(random) % NAME_BYTES_MAX, random);
     fill(realm.key, KEY_BYTES, random);
     realm.address.length = (uint8_t)random_next(random);
-    fill(realm.address.text, realm.address.length, random);
+    for (size_t i = 0; i < realm.address.length; i++)
+        realm.address.text[i] = (char)('!' + random_next(random) % ('~' - '!' + 1));
     realm.address.port = (uint16_t)random_next(random);
     return realm;
+}
+
+static ref_record_t ref_any(uint64_t *random) {
+    static uint8_t realms[LINKS_MAX * REF_REALM_BYTES];
+    ref_record_t ref;
+    memset(&ref, 0, sizeof ref);
+    fill(realms, sizeof realms, random);
+    fill(ref.digest, REF_DIGEST_BYTES, random);
+    ref.number = random_next(random);
+    ref.user = (uint32_t)random_next(random);
+    ref.time_ms = (int64_t)random_next(random);
+    ref.success = (uint8_t)random_next(random);
+    ref.code = (code_t)(random_next(random) % CODE_COUNT);
+    ref.delivery = (delivery_t)(random_next(random) % (DELIVERY_QUEUED + 1));
+    ref.message = random_next(random);
+    ref.realms.bytes = (const char *)realms;
+    ref.realms.length = random_next(random) % 64;
+    return ref;
 }
 
 static record_t record_any(record_kind_t kind, uint64_t *random) {
@@ -108,7 +127,7 @@ static record_t record_any(record_kind_t kind, uint64_t *random) {
     case RECORD_GROUP:
         record.group.id = (uint32_t)random_next(random);
         record.group.gone = random_next(random) % 2 == 0;
-        record.group.name = name_of_length(random_next(random) % (NAME_BYTES_MAX + 1), random);
+        record.group.name = name_of_length(1 + random_next(random) % NAME_BYTES_MAX, random);
         fill(record.group.key, KEY_BYTES, random);
         break;
     case RECORD_MEMBER:
@@ -122,6 +141,16 @@ static record_t record_any(record_kind_t kind, uint64_t *random) {
         record.stream = stream_any(random, random_next(random) % (STREAM_SEGMENTS_MAX + 1),
                                    random_next(random) % (STREAM_MARKS_MAX + 1));
         break;
+    case RECORD_REF:
+        record.ref = ref_any(random);
+        break;
+    case RECORD_SEGMENT:
+    case RECORD_MARK:
+        record.mark.realm = (uint32_t)random_next(random);
+        record.mark.number = (uint32_t)random_next(random);
+        record.mark.mark.epoch = random_next(random);
+        record.mark.mark.seq = (uint32_t)random_next(random);
+        break;
     default:
         record.rejection.realm = (uint32_t)random_next(random);
         record.rejection.seq = (uint32_t)random_next(random);
@@ -130,9 +159,9 @@ static record_t record_any(record_kind_t kind, uint64_t *random) {
     return record;
 }
 
-static const record_kind_t row_kinds[] = {RECORD_USER,     RECORD_TOKEN, RECORD_GROUP,
-                                          RECORD_MEMBER,   RECORD_REALM, RECORD_STREAM,
-                                          RECORD_REJECTION};
+static const record_kind_t row_kinds[] = {
+    RECORD_USER,   RECORD_TOKEN,     RECORD_GROUP, RECORD_MEMBER,  RECORD_REALM,
+    RECORD_STREAM, RECORD_REJECTION, RECORD_REF,   RECORD_SEGMENT, RECORD_MARK};
 #define ROW_KINDS (sizeof row_kinds / sizeof *row_kinds)
 
 typedef struct encoded {
@@ -153,6 +182,11 @@ static span_t span(const void *bytes, size_t length) {
     return (span_t){.bytes = bytes, .length = length};
 }
 
+static void expect_same_span(span_t got, span_t want) {
+    cr_assert_eq(got.length, want.length);
+    cr_assert_eq(memcmp(got.bytes, want.bytes, want.length), 0);
+}
+
 Test(store_codec, small_rows_round_trip) {
     uint64_t random = 1;
     for (size_t round = 0; round < 2000; round++) {
@@ -161,8 +195,27 @@ Test(store_codec, small_rows_round_trip) {
         record_t decoded;
         cr_assert(record_decode(&decoded, span(encoded.key, encoded.key_bytes),
                                 span(encoded.row, encoded.row_bytes)));
+        if (record.kind == RECORD_REF) {
+            expect_same_span(decoded.ref.realms, record.ref.realms);
+            decoded.ref.realms = record.ref.realms;
+        }
         cr_assert_arr_eq(&decoded, &record, sizeof record, "kind %d", (int)record.kind);
     }
+}
+
+Test(store_codec, the_longest_ref_fits) {
+    uint64_t random = 10;
+    record_t record = record_any(RECORD_REF, &random);
+    record.ref.realms.length = LINKS_MAX * REF_REALM_BYTES;
+    encoded_t encoded = encode(&record);
+    span_t key = span(encoded.key, encoded.key_bytes);
+    record_t decoded;
+    cr_assert(record_decode(&decoded, key, span(encoded.row, encoded.row_bytes)));
+    expect_same_span(decoded.ref.realms, record.ref.realms);
+    /* One byte more than the limit, and the row as long as it says. */
+    encoded.row[encoded.row_bytes - record.ref.realms.length - 2] += 1;
+    encoded.row[encoded.row_bytes] = 0;
+    cr_assert_not(record_decode(&decoded, key, span(encoded.row, encoded.row_bytes + 1)));
 }
 
 Test(store_codec, the_longest_stream_fits) {
@@ -237,12 +290,20 @@ Test(store_codec, keys_sort_by_kind_then_number) {
     record_t rejection = {.kind = RECORD_REJECTION};
     encoded_t encoded = encode(&rejection);
     cr_assert_lt(memcmp(last.key, encoded.key, last.key_bytes), 0);
+    last = encoded;
+    for (uint64_t number = 1; number < UINT64_MAX / 3; number *= 3) {
+        record_t ref = {.kind = RECORD_REF, .ref = {.number = number}};
+        encoded = encode(&ref);
+        cr_assert_lt(memcmp(last.key, encoded.key, last.key_bytes), 0);
+        last = encoded;
+    }
 }
 
 Test(store_codec, gone_kinds_name_the_row_they_delete) {
     cr_assert_eq(record_kind_deleted(RECORD_TOKEN_GONE), RECORD_TOKEN);
     cr_assert_eq(record_kind_deleted(RECORD_MEMBER_GONE), RECORD_MEMBER);
     cr_assert_eq(record_kind_deleted(RECORD_REJECTION_GONE), RECORD_REJECTION);
+    cr_assert_eq(record_kind_deleted(RECORD_REF_GONE), RECORD_REF);
     cr_assert_eq((int)record_kind_deleted(RECORD_USER), 0);
     for (int kind = 0; kind <= RECORD_KIND_COUNT; kind++) {
         bool expected = false;
@@ -253,7 +314,7 @@ Test(store_codec, gone_kinds_name_the_row_they_delete) {
     }
 }
 
-#define MESSAGE_ROW_BYTES_MAX (MESSAGE_ROW_HEAD_BYTES + 4 * NAME_BYTES_MAX + BODY_BYTES_MAX)
+#define MESSAGE_ROW_BYTES_MAX (MESSAGE_ROW_HEAD_BYTES + 8 + 4 * NAME_BYTES_MAX + BODY_BYTES_MAX)
 
 static char letters[BODY_BYTES_MAX + 1];
 
@@ -267,9 +328,11 @@ static message_t message_any(uint64_t *random) {
     message.previous = random_next(random) % message.position;
     message.jump = random_next(random) % (message.previous + 1);
     message.time_ms = (int64_t)random_next(random);
+    message.arrived_ms = random_next(random) % 2 == 0 ? 0 : (int64_t)random_next(random);
     message.number = random_next(random);
     message.group = random_next(random) % 2 == 0;
     message.sealed = random_next(random) % 2 == 0;
+    message.broadcast = random_next(random) % 2 == 0;
     message.origin = span(letters, random_next(random) % (NAME_BYTES_MAX + 1));
     message.from = span("alice", 5);
     message.realm = span(letters, random_next(random) % (NAME_BYTES_MAX + 1));
@@ -278,17 +341,13 @@ static message_t message_any(uint64_t *random) {
     return message;
 }
 
-static void expect_same_span(span_t got, span_t want) {
-    cr_assert_eq(got.length, want.length);
-    cr_assert_eq(memcmp(got.bytes, want.bytes, want.length), 0);
-}
-
 static void expect_same_message(const message_t *got, const message_t *want) {
     cr_assert(got->position == want->position && got->mailbox == want->mailbox);
     cr_assert(got->seq == want->seq && got->previous == want->previous);
     cr_assert(got->jump == want->jump && got->time_ms == want->time_ms);
-    cr_assert(got->number == want->number);
+    cr_assert(got->arrived_ms == want->arrived_ms && got->number == want->number);
     cr_assert(got->group == want->group && got->sealed == want->sealed);
+    cr_assert_eq(got->broadcast, want->broadcast);
     expect_same_span(got->origin, want->origin);
     expect_same_span(got->from, want->from);
     expect_same_span(got->realm, want->realm);
@@ -310,6 +369,11 @@ Test(store_codec, messages_round_trip) {
         cr_assert(message_row_links(&links, message.position, span(row, bytes)));
         cr_assert(links.mailbox == message.mailbox && links.seq == message.seq);
         cr_assert(links.previous == message.previous && links.jump == message.jump);
+        message_age_t age;
+        cr_assert(message_row_age(&age, span(row, bytes)));
+        cr_assert(age.mailbox == message.mailbox && age.seq == message.seq);
+        cr_assert_eq(age.arrived_ms,
+                     message.arrived_ms == 0 ? message.time_ms : message.arrived_ms);
     }
 }
 

@@ -424,6 +424,42 @@ Test(store_lmdb, a_load_gives_everything_in_the_order_of_the_contract) {
     fixture_deinit(&fixture);
 }
 
+static bool see_ref(void *context, const record_t *record) {
+    ref_record_t *seen = context;
+    seen[0].number += 1;
+    cr_assert_eq(record->kind, RECORD_REF);
+    cr_assert_gt(record->ref.number, seen[1].number, "oldest first");
+    seen[1].number = record->ref.number;
+    return record->ref.realms.length == 0 ||
+           (record->ref.realms.length == LINKS_MAX * REF_REALM_BYTES &&
+            record->ref.realms.bytes[LINKS_MAX] == 'x');
+}
+
+Test(store_lmdb, refs_are_loaded_oldest_first_and_replaced_and_deleted) {
+    fixture_t fixture;
+    fixture_init(&fixture);
+    static char realms[LINKS_MAX * REF_REALM_BYTES];
+    memset(realms, 'x', sizeof realms);
+    static const uint64_t numbers[] = {70000, 3, 256, 1, 2};
+    for (size_t i = 0; i < 5; i++) {
+        record_t record = record_of(RECORD_REF);
+        record.ref.number = numbers[i];
+        cr_assert_eq(store_commit(fixture.store, &record, 1), STORE_OK);
+        record.ref.realms = (span_t){realms, i == 0 ? sizeof realms : 0};
+        record.ref.message = 7;
+        cr_assert_eq(store_commit(fixture.store, &record, 1), STORE_OK, "once more");
+    }
+    record_t gone = record_of(RECORD_REF_GONE);
+    gone.ref.number = 2;
+    cr_assert_eq(store_commit(fixture.store, &gone, 1), STORE_OK);
+    fixture_reopen(&fixture);
+    ref_record_t seen[2] = {{0}};
+    cr_assert_eq(store_load(fixture.store, see_ref, seen), STORE_OK);
+    cr_assert_eq(seen[0].number, 4);
+    cr_assert_eq(seen[1].number, 70000);
+    fixture_deinit(&fixture);
+}
+
 Test(store_lmdb, a_new_store_is_empty_and_an_empty_commit_is_fine) {
     fixture_t fixture;
     fixture_init(&fixture);
@@ -660,6 +696,9 @@ Test(store_lmdb, messages_that_retention_took_are_skipped) {
         store_close(&fixture.store);
         raw_delete_messages_below(&fixture, floor);
         cr_assert_eq(fixture_open(&fixture), STORE_OK);
+        record_t cut = record_of(RECORD_CUT);
+        cut.cut.position = floor - 1;
+        cr_assert_eq(store_commit(fixture.store, &cut, 1), STORE_OK);
         for (size_t i = 0; i < 3; i++) {
             uint32_t oldest = 1;
             while (oldest <= models[i]->count && models[i]->positions[oldest] < floor) {
@@ -974,6 +1013,19 @@ Test(store_lmdb, the_map_grows_over_several_doublings) {
     fixture_deinit(&fixture);
 }
 
+static bool see_floor(void *context, const record_t *record) {
+    if (record->kind == RECORD_FLOOR)
+        *(floor_record_t *)context = record->floor;
+    return true;
+}
+
+static void expect_floor(store_t *store, uint64_t position, bool copied) {
+    floor_record_t floor = {.position = 0};
+    cr_assert_eq(store_load(store, see_floor, &floor), STORE_OK);
+    cr_assert_eq(floor.position, position);
+    cr_assert_eq(floor.copied, copied);
+}
+
 Test(store_lmdb, a_backup_is_a_store_of_its_own) {
     fixture_t fixture;
     fixture_t restored;
@@ -986,8 +1038,8 @@ Test(store_lmdb, a_backup_is_a_store_of_its_own) {
     char backup[128];
     char target[128];
     fixture_path(&fixture, "backup.mdb", backup);
-    cr_assert_eq(store_backup(fixture.store, backup), STORE_OK);
-    cr_assert_eq(store_backup(fixture.store, backup), STORE_IO, "it exists");
+    cr_assert_eq(store_backup(fixture.store, backup, (span_t){0}), STORE_OK);
+    cr_assert_eq(store_backup(fixture.store, backup, (span_t){0}), STORE_IO, "it exists");
     struct stat status;
     cr_assert_eq(stat(backup, &status), 0);
     cr_assert_eq(status.st_mode & 0777, 0600);
@@ -1000,9 +1052,156 @@ Test(store_lmdb, a_backup_is_a_store_of_its_own) {
     model->count = count;
     expect_pages_at_random(restored.store, model, 200, 1, &random);
     models_commit(restored.store, &model, 1, 10, &position, &random);
-    cr_assert_eq(store_backup(fixture.store, "/nowhere/backup.mdb"), STORE_IO);
+    expect_floor(fixture.store, 0, false);
+    expect_floor(restored.store, 0, true);
+    record_t floor = {.kind = RECORD_FLOOR, .floor = {.position = 77, .skipped = 7}};
+    cr_assert_eq(store_commit(restored.store, &floor, 1), STORE_OK);
+    expect_floor(restored.store, 77, false);
+    cr_assert_eq(store_backup(fixture.store, "/nowhere/backup.mdb", (span_t){0}), STORE_IO);
     free(model);
     fixture_deinit(&restored);
+    fixture_deinit(&fixture);
+}
+
+Test(store_lmdb, a_backup_carries_a_note_along) {
+    fixture_t fixture;
+    fixture_t restored;
+    char backup[128];
+    char target[128];
+    char note[STORE_NOTE_BYTES_MAX];
+    size_t length = 1;
+    fixture_init(&fixture);
+    fixture_init(&restored);
+    cr_assert_eq(store_note(fixture.store, note, &length), STORE_OK);
+    cr_assert_eq(length, 0);
+    fixture_path(&fixture, "backup.mdb", backup);
+    cr_assert_eq(store_backup(fixture.store, backup, (span_t){"carry me", 8}), STORE_OK);
+    cr_assert_eq(store_note(fixture.store, note, &length), STORE_OK);
+    cr_assert_eq(length, 0, "only the copy has it");
+    store_close(&restored.store);
+    fixture_path(&restored, "store.mdb", target);
+    cr_assert_eq(rename(backup, target), 0);
+    cr_assert_eq(fixture_open(&restored), STORE_OK);
+    cr_assert_eq(store_note(restored.store, note, &length), STORE_OK);
+    cr_assert(length == 8 && memcmp(note, "carry me", 8) == 0);
+    fixture_deinit(&restored);
+    fixture_deinit(&fixture);
+}
+
+/* A reader is another process: what it sees is its exit status. */
+
+typedef int reader_fn(store_t *store, const name_t *realm);
+
+static int status_of_reader(const fixture_t *fixture, reader_fn *look) {
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        store_t *store;
+        name_t realm;
+        store_error_t error = store_lmdb_open_reader(&store, fixture->directory, &realm);
+        _exit(error != STORE_OK ? 100 + (int)error : look(store, &realm));
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Messages of a dump come oldest first, whatever the checkpoint is. */
+typedef struct dumped {
+    uint64_t position;
+    uint32_t messages, others;
+    bool ascending;
+} dumped_t;
+
+static bool see_dumped(void *context, const record_t *record) {
+    dumped_t *dumped = context;
+    if (record->kind != RECORD_MESSAGE) {
+        dumped->others++;
+        return dumped->messages == 0;
+    }
+    dumped->ascending = dumped->ascending && record->message.position > dumped->position;
+    dumped->position = record->message.position;
+    dumped->messages++;
+    return true;
+}
+
+static int reads_but_cannot_write(store_t *store, const name_t *realm) {
+    dumped_t dumped = {.ascending = true};
+    record_t record = {.kind = RECORD_CHECKPOINT};
+    bool good = realm->length == 1 && realm->text[0] == 'a' &&
+                store_dump(store, see_dumped, &dumped) == STORE_OK && dumped.messages == 1000 &&
+                dumped.others > 0 && dumped.ascending &&
+                store_commit(store, &record, 1) == STORE_IO;
+    store_close(&store);
+    return good ? 0 : 1;
+}
+
+Test(store_lmdb, a_reader_looks_on_while_the_store_is_open) {
+    fixture_t fixture;
+    fixture_init(&fixture);
+    uint64_t random = 19;
+    uint64_t position = 0;
+    model_mailbox_t *model = model_new(1);
+    models_commit(fixture.store, &model, 1, 1000, &position, &random);
+    record_t rows[2] = {{.kind = RECORD_CHECKPOINT}, {.kind = RECORD_REALM}};
+    rows[0].checkpoint.position = position;
+    rows[1].realm.id = 1;
+    rows[1].realm.name = name_from("b");
+    cr_assert_eq(store_commit(fixture.store, rows, 2), STORE_OK);
+    cr_assert_eq(status_of_reader(&fixture, reads_but_cannot_write), 0);
+    models_commit(fixture.store, &model, 1, 10, &position, &random);
+    free(model);
+    fixture_deinit(&fixture);
+}
+
+/* The map grows under a reader that is open already. */
+static int follows_the_growth(store_t *store, const name_t *realm) {
+    dumped_t dumped = {.ascending = true};
+    (void)realm;
+    if (raise(SIGSTOP) != 0) {
+        return 1;
+    }
+    bool good = store_dump(store, see_dumped, &dumped) == STORE_OK && dumped.ascending &&
+                dumped.messages > 0;
+    store_close(&store);
+    return good ? 0 : 2;
+}
+
+Test(store_lmdb, a_reader_follows_a_map_that_grows) {
+    fixture_t fixture;
+    fixture_init(&fixture);
+    uint64_t position = 0;
+    model_mailbox_t *model = model_new(1);
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        store_t *store;
+        name_t realm;
+        store_error_t error = store_lmdb_open_reader(&store, fixture.directory, &realm);
+        _exit(error != STORE_OK ? 100 + (int)error : follows_the_growth(store, &realm));
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(child, &status, WUNTRACED), child);
+    cr_assert(WIFSTOPPED(status));
+    commit_long_messages(fixture.store, model, &position);
+    cr_assert_eq(kill(child, SIGCONT), 0);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", WEXITSTATUS(status));
+    free(model);
+    fixture_deinit(&fixture);
+}
+
+Test(store_lmdb, a_reader_refuses_what_is_no_store) {
+    fixture_t fixture;
+    char path[128];
+    fixture_init(&fixture);
+    store_close(&fixture.store);
+    fixture_path(&fixture, "store.mdb", path);
+    cr_assert_eq(truncate(path, 4096 * 3), 0);
+    cr_assert_eq(status_of_reader(&fixture, reads_but_cannot_write), 100 + STORE_CORRUPT);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(status_of_reader(&fixture, reads_but_cannot_write), 100 + STORE_CORRUPT);
     fixture_deinit(&fixture);
 }
 
@@ -1166,7 +1365,7 @@ Test(store_lmdb, a_full_disk_refuses_commits_and_loses_nothing) {
     cr_assert_gt(model->count, 1000);
     char path[128];
     fixture_path(&fixture, "backup.mdb", path);
-    cr_assert_eq(store_backup(fixture.store, path), STORE_FULL);
+    cr_assert_eq(store_backup(fixture.store, path, (span_t){0}), STORE_FULL);
     fixture_path(&fixture, "filler", path);
     cr_assert_eq(unlink(path), 0);
     uint64_t random = 19;

@@ -128,7 +128,16 @@ static void make_samples(peer_message_t samples[SAMPLES]) {
     samples[15].error.refusal = REFUSAL_MALFORMED;
 }
 
+static void check_older(const peer_standing_t *a, const peer_standing_t *b) {
+    cr_assert_eq(a->older_count, b->older_count);
+    for (size_t i = 0; i < a->older_count; i++) {
+        cr_assert_eq(a->older[i].epoch, b->older[i].epoch);
+        cr_assert_eq(a->older[i].seq, b->older[i].seq);
+    }
+}
+
 static void check_standing(const peer_standing_t *a, const peer_standing_t *b) {
+    check_older(a, b);
     cr_assert_eq(a->mark_count, b->mark_count);
     for (size_t i = 0; i < a->mark_count; i++) {
         cr_assert_eq(a->marks[i].epoch, b->marks[i].epoch);
@@ -407,6 +416,28 @@ Test(codec, believes_no_count_beyond_its_bytes_or_limits) {
     memset(buffer_reserve(&out, extra), 0, extra);
     out.length += extra;
     cr_assert_eq(refusal_of(out.bytes, out.length), REFUSAL_MALFORMED);
+}
+
+Test(codec, carries_older_marks_in_a_handshake) {
+    static stream_mark_t older[STREAM_OLDER_MAX + 1];
+    peer_message_t message;
+    char *block = NULL;
+    for (uint32_t i = 0; i < STREAM_OLDER_MAX; i++) {
+        older[i] = (stream_mark_t){UINT64_MAX - i, i};
+    }
+    peer_message_t welcome = empty_message(PEER_WELCOME);
+    welcome.welcome.standing.older = older;
+    welcome.welcome.standing.older_count = STREAM_OLDER_MAX;
+    (void)encode(&welcome);
+    cr_assert_eq(decode(&message, out.bytes, out.length, &block), REFUSAL_NONE);
+    check_message(&message, &welcome);
+    free(block);
+    size_t count = out.length - 12 * STREAM_OLDER_MAX - 2;
+    out.bytes[count] = (char)(STREAM_OLDER_MAX + 1);
+    out.bytes[count + 1] = (char)((STREAM_OLDER_MAX + 1) >> 8);
+    memset(buffer_reserve(&out, 12), 0, 12);
+    cr_assert_eq(refusal_of(out.bytes, out.length), REFUSAL_MALFORMED);
+    cr_assert_eq(refusal_of(out.bytes, out.length + 12), REFUSAL_MALFORMED, "too many");
 }
 
 Test(codec, carries_counts_up_to_their_limits) {

@@ -91,6 +91,50 @@ Test(reply, says_error_with_code_usage_and_reason) {
                      "\"code\":\"REALM_UNREACHABLE\",\"reason\":\"connection refused\"}\r\n\r\n");
 }
 
+Test(reply, says_what_came_of_a_broadcast) {
+    broadcast_status_t rows[] = {{.realm = named("b"), .number = 7, .delivery = DELIVERY_DELIVERED},
+                                 {.realm = named("c"), .number = 8, .delivery = DELIVERY_QUEUED},
+                                 {.realm = named("d"), .number = 9, .code = CODE_GROUP_MISMATCH},
+                                 {.realm = named("e"), .code = CODE_QUEUE_FULL}};
+    reply_t reply = {.kind = REPLY_BROADCAST, .broadcast = {.text = "terkirim", .rows = rows}};
+    cr_assert_str_eq(write_reply(&reply),
+                     "{\"status\":\"OK\",\"data\":\"terkirim\",\"realms\":[]}\r\n\r\n");
+    reply.broadcast.count = 4;
+    cr_assert_str_eq(write_reply(&reply),
+                     "{\"status\":\"OK\",\"data\":\"terkirim\",\"realms\":["
+                     "{\"realm\":\"b\",\"id\":\"a:7\",\"delivery\":\"delivered\"},"
+                     "{\"realm\":\"c\",\"id\":\"a:8\",\"delivery\":\"queued\"},"
+                     "{\"realm\":\"d\",\"error\":\"GROUP_MISMATCH\"},"
+                     "{\"realm\":\"e\",\"error\":\"QUEUE_FULL\"}]}\r\n\r\n");
+    reply.broadcast.count = 1;
+    reply.broadcast.unsure = true;
+    reply.ref = span_of("r");
+    cr_assert_str_eq(write_reply(&reply),
+                     "{\"status\":\"OK\",\"data\":\"terkirim\",\"realms\":["
+                     "{\"realm\":\"b\",\"id\":\"a:7\",\"delivery\":\"queued\"}],"
+                     "\"ref\":\"r\"}\r\n\r\n");
+}
+
+Test(reply, has_the_ref_of_its_request_last) {
+    reply_t text = {.kind = REPLY_TEXT, .text = {.text = span_of("PONG"), .number = 7}};
+    text.text.delivery = DELIVERY_QUEUED;
+    text.ref = span_of("x-1");
+    cr_assert_str_eq(write_reply(&text), "{\"status\":\"OK\",\"data\":\"PONG\",\"id\":\"a:7\","
+                                         "\"delivery\":\"queued\",\"ref\":\"x-1\"}\r\n\r\n");
+    reply_t error = {.kind = REPLY_ERROR, .ref = span_of("x-2")};
+    error.error.code = CODE_PROTOCOL;
+    error.error.usage = "PING";
+    cr_assert_str_eq(write_reply(&error),
+                     "{\"status\":\"ERROR\",\"data\":\"protokol tidak benar\","
+                     "\"code\":\"PROTOCOL\",\"usage\":\"PING\",\"ref\":\"x-2\"}\r\n\r\n");
+    reply_t list = {.kind = REPLY_USERS, .ref = span_of("x-3")};
+    cr_assert_str_eq(write_reply(&list), "{\"status\":\"OK\",\"data\":[],\"ref\":\"x-3\"}\r\n\r\n");
+    reply_page_begin(&out);
+    reply_page_end(&out, true, true, span_of("x-4"));
+    cr_assert_str_eq(written(), "{\"status\":\"OK\",\"data\":[],\"more\":true,\"stale\":true,"
+                                "\"ref\":\"x-4\"}\r\n\r\n");
+}
+
 /* The table of the protocol, letter for letter. */
 Test(reply, has_the_text_of_every_code) {
     static const char *const table[CODE_COUNT][2] = {
@@ -145,10 +189,10 @@ static message_t message_of(const char *from, const char *to, const char *text) 
 
 Test(page, may_be_empty) {
     reply_page_begin(&out);
-    reply_page_end(&out, false, false);
+    reply_page_end(&out, false, false, (span_t){0});
     cr_assert_str_eq(written(), OK_DATA("[]"));
     reply_page_begin(&out);
-    reply_page_end(&out, false, true);
+    reply_page_end(&out, false, true, (span_t){0});
     cr_assert_str_eq(written(), "{\"status\":\"OK\",\"data\":[],\"stale\":true}\r\n\r\n");
 }
 
@@ -157,7 +201,7 @@ Test(page, shows_a_private_message) {
     message.realm = span_of("b");
     reply_page_begin(&out);
     reply_page_message(&out, &message, &own, true);
-    reply_page_end(&out, false, false);
+    reply_page_end(&out, false, false, (span_t){0});
     cr_assert_str_eq(written(),
                      OK_DATA("[{\"seq\":17,\"id\":\"a:1042\",\"from\":\"alice@a\",\"to\":\"bob@b\","
                              "\"time\":\"2026-11-22T10:00:00.123Z\",\"message\":\"halo\"}]"));
@@ -174,7 +218,7 @@ Test(page, shows_messages_of_groups_and_of_other_realms_in_order) {
     reply_page_begin(&out);
     reply_page_message(&out, &message, &own, true);
     reply_page_message(&out, &second, &own, false);
-    reply_page_end(&out, true, true);
+    reply_page_end(&out, true, true, (span_t){0});
     cr_assert_str_eq(written(),
                      "{\"status\":\"OK\",\"data\":["
                      "{\"seq\":17,\"id\":\"c:1042\",\"from\":\"carol@c\",\"group\":\"tim\","
@@ -299,13 +343,38 @@ Test(reply, tells_the_state_of_the_server) {
                                 .queued = 8,
                                 .requests = 9,
                                 .peer_messages = 10,
-                                .peer_errors = 11}};
+                                .peer_errors = 11,
+                                .requests_per_s = 2.0 / 3,
+                                .messages_per_s = 100000,
+                                .retention_ms = 12,
+                                .forgotten = 13}};
+    for (unsigned i = 0; i < LIMIT_COUNT; i++)
+        reply.server.limits[i] = (limit_status_t){i, 100 + i, 200 + i};
+    reply.server.front = (front_counters_t){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     cr_assert_str_eq(write_reply(&reply),
                      OK_DATA("{\"realm\":\"a\",\"version\":\"" REALMGATE_VERSION
                              "\",\"uptime_ms\":1,"
                              "\"users\":2,\"groups\":3,\"links\":4,\"sessions\":5,\"mailboxes\":6,"
                              "\"messages\":7,\"queued\":8,\"requests\":9,\"peer_messages\":10,"
-                             "\"peer_errors\":11}"));
+                             "\"peer_errors\":11,\"requests_per_s\":0.67,"
+                             "\"messages_per_s\":100000.0,\"retention_ms\":12,\"forgotten\":13,"
+                             "\"limits\":{"
+                             "\"users\":{\"current\":0,\"maximum\":100,\"refused\":200},"
+                             "\"groups\":{\"current\":1,\"maximum\":101,\"refused\":201},"
+                             "\"members\":{\"current\":2,\"maximum\":102,\"refused\":202},"
+                             "\"mailboxes\":{\"current\":3,\"maximum\":103,\"refused\":203},"
+                             "\"outbox_records\":{\"current\":4,\"maximum\":104,\"refused\":204},"
+                             "\"outbox_bytes\":{\"current\":5,\"maximum\":105,\"refused\":205},"
+                             "\"links\":{\"current\":6,\"maximum\":106,\"refused\":206},"
+                             "\"password_jobs\":{\"current\":7,\"maximum\":107,\"refused\":207},"
+                             "\"logins\":{\"current\":8,\"maximum\":108,\"refused\":208},"
+                             "\"deferred_bytes\":{\"current\":9,\"maximum\":109,\"refused\":209},"
+                             "\"refs\":{\"current\":10,\"maximum\":110,\"refused\":210},"
+                             "\"broadcast\":{\"current\":11,\"maximum\":111,\"refused\":211}},"
+                             "\"connections\":{\"current\":1,\"maximum\":2,\"accepted\":3,"
+                             "\"refused_full\":4,\"refused_address\":5,\"connections_limited\":6,"
+                             "\"requests_limited\":7,\"login_timeouts\":8,\"stalled\":9,\"lagged\":"
+                             "10,\"deaf\":11}}"));
 }
 
 static const char *as_json(const char *text, size_t length) {

@@ -27,6 +27,7 @@ class Connection:
         self.sent_count = 0
         self.received_count = 0
         self.last_request = None
+        self.last_frame = None
         self.socket = open_socket(name, address, patience_s)
 
     def send(self, data):
@@ -97,7 +98,8 @@ class Connection:
                 raise Failure(f"{self.name}: no reply within {self.patience_s:g} s",
                               *self.unfinished())
         self.received_count += 1
-        return checked_frame(self.name, frame)
+        self.last_frame = checked_frame(self.name, frame)
+        return self.last_frame
 
     def unfinished(self):
         rest = bytes(self.buffer[self.start:])

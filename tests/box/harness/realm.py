@@ -121,6 +121,11 @@ class Realm:
         return dies_with_us + words + given
 
     def start(self, extra=()):
+        self.spawn(extra)
+        self.take_ready_line()
+
+    def spawn(self, extra=()):
+        """Starts the program and does not wait for its ready line."""
         if self.process is not None:
             raise Mistake(f"realm {self.handle} is running already")
         self.release_ports()
@@ -128,7 +133,6 @@ class Realm:
             self.process = subprocess.Popen(
                 self.command(extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 env=self.place.environment, cwd=self.place.scratch)
-        self.take_ready_line()
 
     def take_ready_line(self):
         line = self.first_line()

@@ -6,7 +6,9 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "judge.h"
 #include "record_codec.h"
+#include "wire/event.h"
 #include "wire/peer_codec.h"
 #include "wire/reply.h"
 #include "wire/request.h"
@@ -47,14 +49,27 @@ static void check_row(const record_t *record) {
     ASSERT(memcmp(key, key_again, key_bytes) == 0 && memcmp(row, row_again, row_bytes) == 0);
 }
 
-void check_record(const record_t *record) {
+static bool look_away(void *context, const message_t *message) {
+    (void)context;
+    (void)message;
+    return true;
+}
+
+static void check_verdict(const world_t *world, const verdict_record_t *verdict) {
+    code_t before;
+    ASSERT(verdict->code > CODE_OK && verdict->code < CODE_COUNT);
+    store_error_t error = store_lookup(world->store, verdict->position, look_away, NULL, &before);
+    ASSERT(world->may_refuse || (error == STORE_OK && before == CODE_OK));
+}
+
+void check_record(const world_t *world, const record_t *record) {
     ASSERT(record->kind > 0 && record->kind < RECORD_KIND_COUNT);
     if (record_kind_is_row(record->kind))
         check_row(record);
     else if (record->kind == RECORD_MESSAGE)
         check_message(&record->message);
     else if (record->kind == RECORD_VERDICT)
-        ASSERT(record->verdict.code > CODE_OK && record->verdict.code < CODE_COUNT);
+        check_verdict(world, &record->verdict);
 }
 
 void check_frame(span_t frame) {
@@ -82,29 +97,71 @@ static bool page_message(void *context, const message_t *message) {
     return true;
 }
 
-static void write_page(const world_t *world, const reply_t *reply, buffer_t *out) {
+/* False if the store refused. */
+static bool write_page(world_t *world, const reply_t *reply, buffer_t *out) {
     page_writer_t writer = {.out = out, .realm = &world->options.realm};
     bool more = false;
     reply_page_begin(out);
-    ASSERT(store_page(world->store, &reply->page.query, page_message, &writer, &more) == STORE_OK);
-    reply_page_end(out, more, reply->page.stale);
+    store_error_t error =
+        store_page(world->store, &reply->page.query, page_message, &writer, &more);
+    reply_page_end(out, more, reply->page.stale, reply->ref);
     ASSERT(writer.count <= reply->page.query.limit);
+    return world_stored(world, error);
 }
 
-void check_reply(const world_t *world, const reply_t *reply) {
+/* One line of JSON and an empty one; `key` says what kind of frame it is. */
+static void check_json(const buffer_t *out, const char *key) {
+    json_t *root = json_loadb(out->bytes, out->length, JSON_REJECT_DUPLICATES, NULL);
+    ASSERT(json_is_string(json_object_get(root, key)));
+    ASSERT(json_object_get(root, "data") != NULL);
+    json_decref(root);
+}
+
+static void check_ends(const buffer_t *out) {
+    ASSERT(out->length > 4 && memcmp(out->bytes + out->length - 4, "\r\n\r\n", 4) == 0);
+    ASSERT(memchr(out->bytes, '\n', out->length - 3) == NULL);
+}
+
+/* Whether the turn commits this message. */
+static bool is_committed(const effects_t *effects, const message_t *message) {
+    for (size_t i = 0; i < effects->record_count; i++) {
+        const record_t *record = &effects->records[i];
+        if (record->kind == RECORD_MESSAGE && record->message.position == message->position)
+            return record->message.mailbox == message->mailbox &&
+                   record->message.seq == message->seq &&
+                   spans_match(record->message.text, message->text);
+    }
+    return false;
+}
+
+void check_news(const world_t *world, const news_t *news) {
+    buffer_t out;
+    buffer_init(&out);
+    ASSERT(news->connection_count > 0 && news->connections != NULL);
+    ASSERT(is_committed(&world->effects, &news->message));
+    for (uint32_t i = 0; i < news->connection_count; i++) {
+        ASSERT(news->connections[i] > 0 && news->connections[i] <= world->next_connection);
+        for (uint32_t j = 0; j < i; j++)
+            ASSERT(news->connections[i] != news->connections[j]);
+    }
+    event_write_message(&out, news->mailbox, &news->message, &world->options.realm);
+    check_ends(&out);
+    check_json(&out, "event");
+    buffer_deinit(&out);
+}
+
+void check_reply(world_t *world, const reply_t *reply) {
     static const int64_t ages[LINKS_MAX];
+    bool whole = true;
     buffer_t out;
     buffer_init(&out);
     if (reply->kind == REPLY_PAGE)
-        write_page(world, reply, &out);
+        whole = write_page(world, reply, &out);
     else
         reply_write(&out, reply, &world->options.realm, ages);
-    ASSERT(out.length > 4 && memcmp(out.bytes + out.length - 4, "\r\n\r\n", 4) == 0);
-    ASSERT(memchr(out.bytes, '\n', out.length - 3) == NULL);
-    json_t *root = json_loadb(out.bytes, out.length, JSON_REJECT_DUPLICATES, NULL);
-    ASSERT(json_is_string(json_object_get(root, "status")));
-    ASSERT(json_object_get(root, "data") != NULL);
-    json_decref(root);
+    check_ends(&out);
+    if (whole)
+        check_json(&out, "status");
     buffer_deinit(&out);
 }
 
@@ -171,5 +228,6 @@ void check_reload(const world_t *world) {
     compare(world->state, fresh, "CHECKSERVER", compare_counts);
     compare(world->state, fresh, "LISTUSER", compare_users);
     compare(world->state, fresh, "LISTREALM", compare_realms);
+    judge_same(world->state, fresh);
     state_destroy(&fresh);
 }

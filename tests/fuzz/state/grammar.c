@@ -19,7 +19,7 @@ typedef struct pool {
 static const char *const users[] = {"alice", "bob", "carol", "dewi", "ALICE", "realm", "-x"};
 static const char *const passwords[] = {"rahasia", "kunci", "lain"};
 static const char *const groups[] = {"tim", "klub", "Tim"};
-static const char *const realms[] = {"b", "c", "d", "e", "a", "B"};
+static const char *const realms[] = {"b", "c", "d", "e", "a", "B", "*"};
 static const char *const texts[] = {"halo", " dua  spasi ", "\xF0\x9F\x8C\x8D", "\xFF", "\"\\\x01"};
 static const char *const addresses[] = {"127.0.0.1", "::1", "tempat.example"};
 static const char *const numbers[] = {"1", "2", "0", "9100", "1000", "4294967295", "x"};
@@ -103,10 +103,20 @@ static void put_arguments(world_t *world, buffer_t *line, const char *usage) {
     }
 }
 
+void grammar_ref(world_t *world, buffer_t *line) {
+    static const char *const refs[] = {"@r ", "@s ", "@A-1._z ", "@r  ", "@", "@r @s "};
+    buffer_text(line, refs[input_u8(&world->input) % (sizeof(refs) / sizeof(refs[0]))]);
+}
+
 void grammar_line(world_t *world, buffer_t *line) {
     size_t count;
     const command_t *rows = command_table(&count);
-    const command_t *row = &rows[input_u8(&world->input) % count];
+    uint8_t choice = input_u8(&world->input);
+    const command_t *row = &rows[choice % count];
+    if (choice / count >= 4) /* a quarter of them may be sent again */
+        put_number(line, "@r", choice / count);
+    if (line->length > 0)
+        buffer_text(line, " ");
     buffer_text(line, row->word);
     put_arguments(world, line, row->usage);
 }

@@ -9,5 +9,7 @@
 
 /* Appends a line that the input chooses. */
 void grammar_line(world_t *world, buffer_t *line);
+/* What may stand in front of it: a ref out of few, so that they come again. */
+void grammar_ref(world_t *world, buffer_t *line);
 
 #endif

@@ -238,8 +238,7 @@ void puppet_babble(world_t *world) {
     buffer_deinit(&out);
 }
 
-/* The standing that a frame of the realm's carries, NULL if its kind has none. */
-static const peer_standing_t *standing_of(const peer_message_t *message) {
+const peer_standing_t *puppet_standing(const peer_message_t *message) {
     switch (message->kind) {
     case PEER_ACKREALM:
         return &message->ackrealm.standing;
@@ -333,7 +332,7 @@ void puppet_react(world_t *world) {
     arena_init(&arena);
     ASSERT(peer_decode(&message, &arena, (span_t){frame->bytes.bytes, frame->bytes.length}) ==
            REFUSAL_NONE);
-    const peer_standing_t *standing = standing_of(&message);
+    const peer_standing_t *standing = puppet_standing(&message);
     if (standing != NULL)
         puppet->told = standing->mark_count > 0 ? standing->marks[0] : (stream_mark_t){0};
     if (answer_of(world, puppet, &message, &arena, &answer))

@@ -17,6 +17,9 @@ void puppet_say(world_t *world);
 /* Says bytes of the input, or a frame of the realm's own with some of its bytes changed. */
 void puppet_babble(world_t *world);
 
+/* The standing that a frame of the realm's carries, NULL if its kind has none. Borrowed. */
+const peer_standing_t *puppet_standing(const peer_message_t *message);
+
 /* A route or a dial, living or dead, chosen by the input. */
 peer_channel_t puppet_channel(world_t *world);
 

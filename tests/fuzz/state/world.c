@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "check.h"
+#include "judge.h"
 #include "net/federation.h"
 #include "support/paper_store.h"
 #include "wire/peer_codec.h"
@@ -24,6 +25,9 @@
 
 /* 2026-11-22T10:00:00.000Z */
 #define EPOCH_MS 1795341600000LL
+
+/* A store that was made by an earlier world has seen fewer lives: no secret comes twice. */
+#define STORE_LIVES_MAX 1000
 
 static const uint8_t seed[16] = "world";
 
@@ -64,6 +68,23 @@ static bool load_record(void *context, const record_t *record) {
     return state_load(context, record);
 }
 
+bool world_stored(world_t *world, store_error_t error) {
+    if (error == STORE_OK)
+        return true;
+    world_trace(world, "stops: %s", store_error_text(error));
+    ASSERT(world->may_refuse);
+    world->stopped = true;
+    return false;
+}
+
+/* Replays the store; false if there is something wrong with it. */
+static bool load(world_t *world) {
+    store_error_t error = store_load(world->store, load_record, world->state);
+    if (error == STORE_OK && !state_loaded(world->state))
+        error = STORE_CORRUPT;
+    return world_stored(world, error);
+}
+
 static void begin_life(world_t *world) {
     event_t event = {.kind = EVENT_START};
     char life[32];
@@ -71,11 +92,15 @@ static void begin_life(world_t *world) {
     crypto_digest(world->options.secret, world->options.key, life, (size_t)length);
     world->born_us = world->clock_us;
     world->state = state_new(&world->options);
-    ASSERT(store_load(world->store, load_record, world->state) == STORE_OK);
+    if (!load(world))
+        return;
     for (size_t i = 0; i < WORLD_CONNECTIONS; i++)
         world->connections[i] =
             (connection_t){.id = ++world->next_connection, .admin = i == WORLD_CONNECTIONS - 1};
     world_step(world, &event);
+    /* As state.h wants it: what the start has asked for is answered before requests come. */
+    while (!world->stopped && world->errand_count > 0)
+        world_errand_run(world, 0, true);
 }
 
 static void make_puppets(world_t *world) {
@@ -90,7 +115,20 @@ static void make_puppets(world_t *world) {
     key_of(world->strange_key, "stranger");
 }
 
-world_t *world_new(span_t input) {
+realm_limits_t world_limits(uint8_t choice) {
+    static const int64_t retentions_ms[] = {0, 1000, 3600000, 86400000};
+    realm_limits_t limits = REALM_LIMITS_DEFAULT;
+    limits.retention_ms = retentions_ms[choice % 4];
+    if (choice / 4 % 2 != 0) {
+        limits.users_max = limits.groups_max = limits.members_max = 2;
+        limits.mailboxes_max = limits.outbox_records_max = 4;
+        limits.outbox_bytes_max = 64;
+        limits.queue_expiry_ms = 3600000;
+    }
+    return limits;
+}
+
+world_t *world_new(span_t input, store_t *store, bool may_refuse) {
     world_t *world = memory_alloc(sizeof(*world));
     random_start(); /* libsodium; again does no harm */
     world->tracing = getenv("FUZZ_TRACE") != NULL;
@@ -100,11 +138,15 @@ world_t *world_new(span_t input) {
     key_of(world->options.key, "a");
     world->options.advertise = (address_t){.length = 9, .text = "127.0.0.1", .port = 9100};
     world->options.version = "0";
+    world->options.limits = world_limits(flags / 4);
     world->options.registration_open = flags % 2 != 0;
     world->options.accept_any = flags / 2 % 2 != 0;
     world->clock_us = 1;
-    world->store = paper_store_new();
+    world->store = store;
+    world->may_refuse = may_refuse;
+    world->lives = may_refuse ? STORE_LIVES_MAX : 0;
     world->owed = map_new(2 * sizeof(uint64_t), 1, seed);
+    world->sent = map_new(sizeof(sent_key_t), DIGEST_BYTES, seed);
     effects_init(&world->effects);
     make_puppets(world);
     begin_life(world);
@@ -122,6 +164,7 @@ void world_destroy(world_t **pointer) {
         store_close(&world->backup);
     effects_deinit(&world->effects);
     map_destroy(&world->owed);
+    map_destroy(&world->sent);
     memory_free(world->dials);
     memory_free(world->errands);
     memory_free(world);
@@ -152,6 +195,7 @@ static void take_reply(world_t *world, const reply_t *reply) {
     owed_key_t key = {reply->ticket.connection, reply->ticket.slot};
     uint8_t *owed = map_get(world->owed, &key);
     ASSERT(owed != NULL && *owed != 0);
+    ASSERT((reply->ref.length > 0) == (*owed == 2));
     *owed = 0; /* stays: a second reply to the same request must not pass */
     world_trace(world, "%llu/%llu is answered, kind %d code %d", (unsigned long long)key.connection,
                 (unsigned long long)key.slot, (int)reply->kind,
@@ -170,6 +214,7 @@ static void keep_frame(world_t *world, const peer_channel_t *channel, span_t byt
     world_trace(world, "sends kind %d over %s %llu", bytes.bytes[1],
                 channel->dialled ? "dial" : "route", (unsigned long long)channel->number);
     ASSERT(!channel->dialled || world_dial(world, channel->number) != NULL);
+    judge_frame(world, channel, bytes);
     frame_t *frame = &world->frames[world->frame_count++ % WORLD_FRAMES];
     buffer_reset(&frame->bytes);
     buffer_append(&frame->bytes, bytes.bytes, bytes.length);
@@ -180,7 +225,7 @@ static void take_run(world_t *world, const peer_send_t *send) {
     batch_t packed;
     const batch_entry_t *entry = NULL;
     batch_init(&packed);
-    ASSERT(run_pack(world->store, send, &packed) == STORE_OK);
+    (void)world_stored(world, run_pack(world->store, send, &packed));
     while ((entry = batch_next(packed.bytes, packed.length, entry)) != NULL)
         keep_frame(world, &send->channel, (span_t){batch_payload(entry), entry->payload_bytes});
     batch_deinit(&packed);
@@ -251,6 +296,8 @@ static void take_errands(world_t *world) {
         errand->event.lookup.job = effects->lookups[i].job;
         errand->position = effects->lookups[i].position;
     }
+    if (effects->trim.limit > 0)
+        errand_add(world, EVENT_TRIM)->trim = effects->trim;
     for (size_t i = 0; i < effects->sweep_count; i++) {
         errand_t *errand = errand_add(world, EVENT_SWEPT);
         errand->event.sweep.realm = effects->sweeps[i].realm;
@@ -260,34 +307,73 @@ static void take_errands(world_t *world) {
         take_password(world, &effects->passwords[i]);
 }
 
-void world_turn_end(world_t *world) {
+/* Ends the batch and commits it; false if the store refused. */
+static bool commit(world_t *world, size_t heads_max) {
     effects_t *effects = &world->effects;
-    state_batch_end(world->state, world->clock_us - world->born_us, STORE_HEADS_PER_COMMIT,
-                    effects);
+    state_batch_end(world->state, world->clock_us - world->born_us, heads_max, effects);
     for (size_t i = 0; i < effects->record_count; i++)
-        check_record(&effects->records[i]);
-    if (effects->record_count > 0)
-        ASSERT(store_commit(world->store, effects->records, effects->record_count) == STORE_OK);
+        check_record(world, &effects->records[i]);
+    return effects->record_count == 0 ||
+           world_stored(world, store_commit(world->store, effects->records, effects->record_count));
+}
+
+/* Replies and news, in the order in which they are to come out. */
+static void take_answers(world_t *world) {
+    const effects_t *effects = &world->effects;
+    size_t news = 0;
+    for (size_t i = 0; i <= effects->reply_count; i++) {
+        for (; news < effects->news_count && effects->news[news].replies_before == i; news++)
+            check_news(world, &effects->news[news]);
+        if (i < effects->reply_count)
+            take_reply(world, &effects->replies[i]);
+    }
+    ASSERT(news == effects->news_count);
+}
+
+/* Lets the turn's effects out, in the order of the real shell. */
+static void let_out(world_t *world) {
+    const effects_t *effects = &world->effects;
     for (size_t i = 0; i < effects->dial_count; i++)
         if (effects->dials[i].action == DIAL_OPEN)
             take_dial(world, &effects->dials[i]);
-    for (size_t i = 0; i < effects->reply_count; i++)
-        take_reply(world, &effects->replies[i]);
+    take_answers(world);
     for (size_t i = 0; i < effects->send_count; i++)
         take_send(world, &effects->sends[i]);
     for (size_t i = 0; i < effects->dial_count; i++)
         if (effects->dials[i].action != DIAL_OPEN)
             take_dial(world, &effects->dials[i]);
     take_errands(world);
-    effects_reset(effects);
+}
+
+void world_turn_end(world_t *world) {
+    if (world->stopped)
+        return;
+    if (commit(world, STORE_HEADS_PER_COMMIT))
+        let_out(world);
+    effects_reset(&world->effects);
+    world->turn_steps = 0;
+}
+
+void world_stop(world_t *world) {
+    ASSERT(!world->batching);
+    if (!world->stopped)
+        (void)commit(world, SIZE_MAX);
+    effects_reset(&world->effects);
+    world->stopped = true;
 }
 
 void world_step(world_t *world, event_t *event) {
+    if (world->stopped)
+        return;
     event->uptime_us = world->clock_us - world->born_us;
     event->time_ms = EPOCH_MS + world->clock_us / 1000 + world->skew_ms;
     world->steps += 1;
+    world->turn_steps += 1;
     world_trace(world, "event %d", (int)event->kind);
+    judge_t judge;
+    judge_begin(&judge, world, event);
     state_step(world->state, event, &world->effects);
+    judge_end(&judge, world, event);
     ASSERT(state_next_tick_us(world->state) >= 0);
     if (!world->batching)
         world_turn_end(world);
@@ -301,7 +387,10 @@ void world_say(world_t *world, connection_t *connection, span_t line) {
     owed_key_t key = {connection->id, connection->slot_next};
     request_parse(&request, line);
     request.admin = connection->admin;
-    *(uint8_t *)map_put(world->owed, &key) = 1;
+    span_t ref = {0};
+    span_t first = {line.bytes + request.token_offset[0], request.token_bytes[0]};
+    bool with_ref = request.token_count > 0 && text_ref(first, &ref);
+    *(uint8_t *)map_put(world->owed, &key) = with_ref ? 2 : 1;
     world_trace(world, "%llu/%u says %.*s", (unsigned long long)connection->id,
                 connection->slot_next, (int)line.length, line.bytes);
     event_t event = {.kind = EVENT_REQUEST};
@@ -344,7 +433,8 @@ void world_tick(world_t *world, int64_t wait_us) {
     world->clock_us += wait_us;
     world_step(world, &event);
     /* One tick does all that is due: the actor would spin otherwise. */
-    ASSERT(world->batching || state_next_tick_us(world->state) > world->clock_us - world->born_us);
+    ASSERT(world->stopped || world->batching ||
+           state_next_tick_us(world->state) > world->clock_us - world->born_us);
 }
 
 /* Messages copied into memory that ends with the event. */
@@ -373,21 +463,28 @@ static bool collect(void *context, const message_t *message) {
     return true;
 }
 
-static void errand_read(world_t *world, errand_t *errand, collection_t *found) {
+static store_error_t errand_read(const world_t *world, errand_t *errand, collection_t *found) {
     event_t *event = &errand->event;
+    store_error_t error;
     bool more;
     if (event->kind == EVENT_SWEPT) {
         found->messages = arena_alloc(&found->arena, errand->query.limit * sizeof(message_t));
-        ASSERT(store_page(world->store, &errand->query, collect, found, &more) == STORE_OK);
+        error = store_page(world->store, &errand->query, collect, found, &more);
         event->sweep.count = found->count;
         event->sweep.messages = found->messages;
+    } else if (event->kind == EVENT_TRIM) {
+        message_age_t *rows = arena_alloc(&found->arena, errand->trim.limit * sizeof(*rows));
+        event->trim.rows = rows;
+        error = store_oldest(world->store, errand->trim.after, rows, errand->trim.limit,
+                             &event->trim.count, &event->trim.end);
     } else {
         found->messages = arena_alloc(&found->arena, sizeof(message_t));
-        ASSERT(store_lookup(world->store, errand->position, collect, found,
-                            &event->lookup.verdict) == STORE_OK);
+        error =
+            store_lookup(world->store, errand->position, collect, found, &event->lookup.verdict);
         event->lookup.found = found->count > 0;
         event->lookup.message = found->messages[0];
     }
+    return error;
 }
 
 void world_errand_run(world_t *world, size_t index, bool good) {
@@ -400,7 +497,7 @@ void world_errand_run(world_t *world, size_t index, bool good) {
     if (errand.event.kind == EVENT_PASSWORD)
         errand.event.password.ok = errand.event.password.ok && good;
     else
-        errand_read(world, &errand, &found);
+        (void)world_stored(world, errand_read(world, &errand, &found));
     world_step(world, &errand.event);
     arena_deinit(&found.arena);
 }
@@ -417,11 +514,14 @@ static void end_life(world_t *world) {
 }
 
 void world_crash(world_t *world) {
+    world->stopped = false;
     end_life(world);
     begin_life(world);
 }
 
 void world_keep_backup(world_t *world) {
+    if (world->may_refuse)
+        return; /* not on paper */
     if (world->backup != NULL)
         store_close(&world->backup);
     world->backup = paper_store_copy(world->store);
@@ -459,7 +559,7 @@ static size_t count_owed(const world_t *world) {
 
 static void run_all_errands(world_t *world) {
     unsigned rounds = 0;
-    for (; world->errand_count > 0; rounds++) {
+    for (; world->errand_count > 0 && !world->stopped; rounds++) {
         ASSERT(rounds < 100000);
         world_errand_run(world, 0, true);
     }
@@ -469,7 +569,7 @@ static void run_all_errands(world_t *world) {
 static void let_time_pass(world_t *world) {
     int64_t end_us = world->clock_us + (HANDSHAKE_MS + VERDICT_MS + PULL_MS) * 1000LL;
     unsigned ticks = 0;
-    while (world->clock_us < end_us) {
+    while (world->clock_us < end_us && !world->stopped) {
         ASSERT(++ticks < 10000);
         int64_t now_us = world->clock_us - world->born_us;
         int64_t due_us = state_next_tick_us(world->state);
@@ -488,6 +588,7 @@ void world_close(world_t *world) {
     size_t rounds = count_owed(world) + 1;
     for (size_t i = 0; i < rounds; i++)
         let_time_pass(world);
-    ASSERT(count_owed(world) == 0);
-    check_reload(world);
+    ASSERT(world->stopped || count_owed(world) == 0);
+    if (!world->stopped)
+        check_reload(world);
 }

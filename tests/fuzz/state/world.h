@@ -50,16 +50,23 @@ typedef struct dial {
     dial_phase_t phase;
 } dial_t;
 
+/* Where a record of a stream that the realm sends stands. */
+typedef struct sent_key {
+    uint8_t peer[KEY_BYTES];
+    uint64_t epoch, seq;
+} sent_key_t;
+
 /* A frame that the realm sent. */
 typedef struct frame {
     peer_channel_t channel;
     buffer_t bytes;
 } frame_t;
 
-/* A password job, a lookup or a sweep that waits for its answer. */
+/* A password job, a lookup, a sweep or a trim that waits for its answer. */
 typedef struct errand {
     event_t event;
     page_query_t query;
+    trim_t trim;
     uint64_t position;
 } errand_t;
 
@@ -70,13 +77,17 @@ typedef struct world {
     state_t *state;
     effects_t effects;
     unsigned lives, steps;
+    unsigned turn_steps; /* steps of the turn that ends next */
     int64_t clock_us, born_us, skew_ms;
-    bool tracing;  /* FUZZ_TRACE is set: tell on standard error what happens */
-    bool batching; /* several events a turn */
-    bool holding;  /* lookups and sweeps wait until the input answers them */
+    bool tracing;    /* FUZZ_TRACE is set: tell on standard error what happens */
+    bool may_refuse; /* the store was tampered with: an error of it ends the realm, as it should */
+    bool stopped;    /* it has ended: nothing happens any more */
+    bool batching;   /* several events a turn */
+    bool holding;    /* lookups and sweeps wait until the input answers them */
 
     connection_t connections[WORLD_CONNECTIONS];
     uint64_t next_connection;
+    map_t *sent; /* sent_key_t -> digest of what it was; outlives crashes and restored backups */
     map_t *owed; /* ticket_t -> 1: requests of open connections without a reply */
     puppet_t puppets[WORLD_PEERS];
     uint8_t strange_key[KEY_BYTES];
@@ -90,13 +101,24 @@ typedef struct world {
     uint64_t newest_number;
 } world_t;
 
-/* The caller destroys it. */
-world_t *world_new(span_t input);
+/* A realm on this store, which becomes the world's. The input begins with a byte of options. With
+ * may_refuse the store may fail, even at once: the realm is `stopped` then. The caller destroys
+ * it. */
+world_t *world_new(span_t input, store_t *store, bool may_refuse);
 void world_destroy(world_t **world);
+
+/* What an operator might set. */
+realm_limits_t world_limits(uint8_t choice);
+
+/* Whether the store did what it was asked. If not the realm is stopped. */
+bool world_stored(world_t *world, store_error_t error);
 
 /* Hands in an event (its times are set here) and, unless it is batching, ends the turn. */
 void world_step(world_t *world, event_t *event);
 void world_turn_end(world_t *world);
+
+/* A clean stop, with its complete checkpoint. The world may only be destroyed, or crash, then. */
+void world_stop(world_t *world);
 
 void world_say(world_t *world, connection_t *connection, span_t line);
 void world_hang_up(world_t *world, connection_t *connection);
@@ -106,6 +128,7 @@ void world_errand_run(world_t *world, size_t index, bool good);
 
 /* The process ends without a word (what was not committed is lost) and begins anew. */
 void world_crash(world_t *world);
+/* Does nothing where the store may refuse: that one is not on paper. */
 void world_keep_backup(world_t *world);
 void world_restore(world_t *world);
 

@@ -1,0 +1,113 @@
+/*
+ * The old end of the log: reads what stands there, deletes what retention takes. LMDB uses the
+ * freed pages again for later commits, so that the file stays as large as what it holds at most.
+ * Must never delete anything outside of the positions that it was given.
+ */
+#include "lmdb_store.h"
+#include "record_codec.h"
+
+#include <string.h>
+
+typedef struct oldest_request {
+    uint64_t after;
+    message_age_t *rows;
+    uint32_t limit;
+    uint32_t count;
+    bool end;
+} oldest_request_t;
+
+/* Reads rows from where `code` and the cursor stand. */
+static store_error_t rows_read(lmdb_store_t *store, oldest_request_t *request, int code,
+                               const MDB_val *first_key, const MDB_val *first_row) {
+    MDB_val key = *first_key;
+    MDB_val row = *first_row;
+    while (code == 0 && request->count < request->limit) {
+        message_age_t *age = &request->rows[request->count];
+        if (key.mv_size != sizeof age->position) {
+            return STORE_CORRUPT;
+        }
+        memcpy(&age->position, key.mv_data, sizeof age->position);
+        if (!message_row_age(age, lmdb_span(&row))) {
+            return STORE_CORRUPT;
+        }
+        request->count += 1;
+        code = mdb_cursor_get(store->log_cursor, &key, &row, MDB_NEXT);
+    }
+    request->end = code == MDB_NOTFOUND;
+    return request->end ? STORE_OK : lmdb_error(code);
+}
+
+static store_error_t oldest_read(lmdb_store_t *store, void *context) {
+    oldest_request_t *request = context;
+    if (request->after == UINT64_MAX) {
+        request->end = true;
+        return STORE_OK;
+    }
+    uint64_t first = request->after + 1;
+    MDB_val key = lmdb_value(&first, sizeof first);
+    MDB_val row = {0};
+    int code = mdb_cursor_get(store->log_cursor, &key, &row, MDB_SET_RANGE);
+    return rows_read(store, request, code, &key, &row);
+}
+
+store_error_t lmdb_oldest(store_t *base, uint64_t after, message_age_t *rows, uint32_t limit,
+                          uint32_t *count, bool *end) {
+    oldest_request_t request = {.after = after, .rows = rows, .limit = limit};
+    store_error_t error = lmdb_read((lmdb_store_t *)base, oldest_read, &request);
+    *count = request.count;
+    *end = request.end;
+    return error;
+}
+
+/* Deletes the rows of a table with integer keys from first to last. */
+static int delete_range(MDB_txn *txn, MDB_dbi table, uint64_t first, uint64_t last) {
+    MDB_cursor *cursor;
+    int code = mdb_cursor_open(txn, table, &cursor);
+    if (code != 0) {
+        return code;
+    }
+    MDB_val key = lmdb_value(&first, sizeof first);
+    MDB_val row;
+    code = mdb_cursor_get(cursor, &key, &row, MDB_SET_RANGE);
+    while (code == 0) {
+        uint64_t position;
+        if (key.mv_size != sizeof position) {
+            code = MDB_CORRUPTED;
+            break;
+        }
+        memcpy(&position, key.mv_data, sizeof position);
+        if (position > last) {
+            break;
+        }
+        code = mdb_cursor_del(cursor, 0);
+        if (code == 0) {
+            code = mdb_cursor_get(cursor, &key, &row, MDB_NEXT);
+        }
+    }
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int lmdb_delete_messages(lmdb_store_t *store, MDB_txn *txn, const messages_gone_record_t *gone) {
+    int code = delete_range(txn, store->log, gone->first, gone->last);
+    return code == 0 ? delete_range(txn, store->verdicts, gone->first, gone->last) : code;
+}
+
+int lmdb_put_cut(lmdb_store_t *store, MDB_txn *txn, uint64_t position) {
+    uint8_t bytes[CHECKPOINT_ROW_BYTES];
+    checkpoint_row_encode(bytes, position);
+    MDB_val key = lmdb_value(LMDB_META_CUT, strlen(LMDB_META_CUT));
+    MDB_val row = lmdb_value(bytes, sizeof bytes);
+    return mdb_put(txn, store->meta, &key, &row, 0);
+}
+
+store_error_t lmdb_read_cut(const lmdb_store_t *store, uint64_t *position) {
+    MDB_val key = lmdb_value(LMDB_META_CUT, strlen(LMDB_META_CUT));
+    MDB_val row;
+    *position = 0;
+    int code = mdb_get(store->reader, store->meta, &key, &row);
+    if (code != 0) {
+        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    }
+    return checkpoint_row_decode(position, lmdb_span(&row)) ? STORE_OK : STORE_CORRUPT;
+}
