@@ -13,6 +13,7 @@
 
 #define MAP_ALIGNMENT   8
 #define MAP_ENTRIES_MIN 8
+#define MAP_ID_BYTES    8
 
 /* The index has this many slots for each entry that there is room for, so that at most every
  * second slot is taken and a probe always finds an empty one. */
@@ -75,12 +76,32 @@ static char *map_value(const map_t *map, map_head_t *head) {
     return (char *)head + map->value_offset;
 }
 
+/* For ids: two rounds of multiplication under the seed (the finalizer of MurmurHash3). */
+static uint32_t map_hash_id(const map_t *map, const void *key) {
+    uint64_t id, seed[2];
+    memcpy(&id, key, sizeof(id));
+    memcpy(seed, map->seed, sizeof(seed));
+    id = (id ^ seed[0]) * 0xff51afd7ed558ccdULL;
+    id = (id ^ id >> 32 ^ seed[1]) * 0xc4ceb9fe1a85ec53ULL;
+    return (uint32_t)(id >> 32);
+}
+
 static uint32_t map_hash(const map_t *map, const void *key) {
     uint8_t hash[crypto_shorthash_BYTES];
     uint32_t folded = 0;
+    if (map->key_bytes == MAP_ID_BYTES) {
+        return map_hash_id(map, key);
+    }
     (void)crypto_shorthash(hash, key, map->key_bytes, map->seed);
     memcpy(&folded, hash, sizeof(folded));
     return folded;
+}
+
+static bool map_key_equal(const map_t *map, map_head_t *head, const void *key) {
+    if (map->key_bytes == MAP_ID_BYTES) {
+        return memcmp(map_key(head), key, MAP_ID_BYTES) == 0;
+    }
+    return memcmp(map_key(head), key, map->key_bytes) == 0;
 }
 
 /* The live entry of a key, or NULL. */
@@ -91,7 +112,7 @@ static map_head_t *map_find(const map_t *map, const void *key, uint32_t hash) {
     size_t mask = map->room * MAP_SLOTS_PER_ENTRY - 1;
     for (size_t slot = hash & mask; map->slots[slot] != 0; slot = (slot + 1) & mask) {
         map_head_t *head = map_entry(map, map->slots[slot] - 1);
-        if (head->hash == hash && head->live && memcmp(map_key(head), key, map->key_bytes) == 0) {
+        if (head->hash == hash && head->live && map_key_equal(map, head, key)) {
             return head;
         }
     }
