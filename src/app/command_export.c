@@ -27,7 +27,8 @@ typedef struct exporter {
 } exporter_t;
 
 static bool flush(exporter_t *exporter) {
-    if (fwrite(exporter->out.bytes, 1, exporter->out.length, stdout) != exporter->out.length) {
+    if (exporter->out.length > 0 &&
+        fwrite(exporter->out.bytes, 1, exporter->out.length, stdout) != exporter->out.length) {
         exporter->error = errno != 0 ? errno : EIO;
     }
     exporter->out.length = 0;

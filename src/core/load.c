@@ -91,9 +91,17 @@ static bool stream_fits(const state_t *state, const realm_t *realm) {
     return fits;
 }
 
+/* Only what was looked at can have been refused: nothing behind the mark. */
+static bool rejections_fit(const realm_t *realm) {
+    if (realm->rejection_count == 0)
+        return true;
+    return realm->stream.mark_count > 0 &&
+           realm->rejections[realm->rejection_count - 1].seq <= realm->stream.marks[0].seq;
+}
+
 bool load_fits_together(const state_t *state) {
     for (size_t i = 0; i < state->realm_count; i++) {
-        if (!stream_fits(state, &state->realms[i]))
+        if (!stream_fits(state, &state->realms[i]) || !rejections_fit(&state->realms[i]))
             return false;
     }
     return mailbox_heads_fit(state);

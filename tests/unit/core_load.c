@@ -196,3 +196,22 @@ Test(core_load, an_outbox_without_segments_is_refused) {
     cr_assert_not(fits(&(stream_record_t){0}), "nothing says under which epoch it is sent");
     cr_assert(fits(&(stream_record_t){.done = 1, .judged = 1}));
 }
+
+Test(core_load, a_refusal_behind_the_mark_is_refused) {
+    for (unsigned marks = 0; marks <= 1; marks++) {
+        for (uint32_t seq = 5; seq <= 6; seq++) {
+            state_t *state = realm_with_link();
+            record_t rejection = {.kind = RECORD_REJECTION};
+            rejection.rejection.realm = 1;
+            rejection.rejection.seq = seq;
+            rejection.rejection.code = CODE_NO_USER;
+            record_t stream = {.kind = RECORD_STREAM, .stream = {.realm = 1}};
+            stream.stream.mark_count = (uint8_t)marks;
+            stream.stream.marks[0] = (stream_mark_t){.epoch = 9, .seq = 5};
+            cr_assert(state_load(state, &stream));
+            cr_assert(state_load(state, &rejection));
+            cr_assert_eq(state_loaded(state), marks == 1 && seq == 5);
+            state_destroy(&state);
+        }
+    }
+}
