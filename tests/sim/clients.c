@@ -207,8 +207,8 @@ static void say_auth(const world_t *world, line_t *line, const op_t *op, unsigne
 }
 
 /* A message, or what asks for messages. False: it is neither. */
-static bool compose_mail(line_t *line, asked_t *asked, const op_t *op) {
-    const char *peer = realm_text(op->peer);
+static bool compose_mail(const world_t *world, line_t *line, asked_t *asked, const op_t *op) {
+    const char *peer = oracle_goes_to_all(world, op) ? "*" : realm_text(op->peer);
     if (insisting_has_ref(op))
         say_text(line, "@m%u ", op->id);
     switch (op->verb) {
@@ -320,7 +320,7 @@ static void request(world_t *world, const op_t *op, unsigned seat_index) {
                      .name = op->name,
                      .variant = op->variant,
                      .op = op->id};
-    if (!compose_mail(&line, &asked, op))
+    if (!compose_mail(world, &line, &asked, op))
         compose_rest(world, &line, &asked, op);
     seat->requests = memory_grow(seat->requests, &seat->request_room, seat->request_count + 1,
                                  sizeof(*seat->requests));

@@ -254,6 +254,29 @@ static void check_ref(world_t *world, const letter_t *letter, const reply_t *rep
         violation_at(world, "odd-reply", letter, "it does not carry the ref of its request");
 }
 
+/* Where there is only one realm to link to, "*" means that one. */
+bool oracle_goes_to_all(const world_t *world, const op_t *op) {
+    const plan_t *plan = world->plan;
+    return op->kind == OP_SAY && op->verb == VERB_SENDGROUPREALM && plan->realm_count == 2 &&
+           !plan->accept_any[op->realm] && op->peer == 1 - op->realm && op->bytes % 4 == 1;
+}
+
+/* What an answer to "*" says of the one realm, as the answer to a message to that realm. */
+static reply_t reply_of_one(world_t *world, const letter_t *letter, const reply_t *reply) {
+    const broadcast_status_t *row = reply->broadcast.rows;
+    if (reply->broadcast.count != 1 || strcmp(row->realm.text, realm_text(letter->op->peer)) != 0)
+        violation_at(world, "odd-reply", letter, "it does not name the one realm that is linked");
+    reply_t one = {.ticket = reply->ticket, .kind = REPLY_ERROR, .ref = reply->ref};
+    one.error.code = row->code;
+    if (row->code != CODE_OK)
+        return one;
+    one.kind = REPLY_TEXT;
+    one.text.text = (span_t){"", 0};
+    one.text.number = row->number;
+    one.text.delivery = reply->broadcast.unsure ? DELIVERY_QUEUED : row->delivery;
+    return one;
+}
+
 /* One outcome for each ref, however often and wherever it is asked. */
 static void check_same(world_t *world, const letter_t *letter, const reply_t *reply) {
     bool failed = reply->kind == REPLY_ERROR;
@@ -266,7 +289,7 @@ static void check_same(world_t *world, const letter_t *letter, const reply_t *re
         violation_at(world, "two-outcomes", letter, "it was answered otherwise before");
 }
 
-static void told_message(world_t *world, const asked_t *asked, const reply_t *reply) {
+static void told_letter(world_t *world, const asked_t *asked, const reply_t *reply) {
     oracle_t *oracle = &world->oracle;
     letter_t *letter = &oracle->letters[asked->op];
     bool final = insisting_is_final(reply);
@@ -298,6 +321,19 @@ static void told_message(world_t *world, const asked_t *asked, const reply_t *re
         violation_at(world, "odd-reply", letter, "delivery is missing or makes no sense");
     letter->fate = !is_remote(asked->verb) ? FATE_SENT : delivered ? FATE_DELIVERED : FATE_QUEUED;
     check_stored(world, letter);
+}
+
+static void told_message(world_t *world, const asked_t *asked, const reply_t *reply) {
+    const letter_t *letter = &world->oracle.letters[asked->op];
+    bool all = oracle_goes_to_all(world, letter->op);
+    if (reply->kind != REPLY_ERROR && all != (reply->kind == REPLY_BROADCAST))
+        violation_at(world, "odd-reply", letter, "a list of realms belongs to \"*\" alone");
+    if (reply->kind == REPLY_BROADCAST) {
+        reply_t one = reply_of_one(world, letter, reply);
+        told_letter(world, asked, &one);
+        return;
+    }
+    told_letter(world, asked, reply);
 }
 
 /* The sender's realm stopped trying: the other one may have taken the message all the same. */
@@ -765,9 +801,16 @@ static void judge_delivered(world_t *world, const letter_t *letter, const excuse
                      "it was said to be delivered, then bounced");
 }
 
+/* A message to all is for the realms that have the group: of one that has not, nobody is told who
+ * does not ask; and what retention has taken cannot be asked for. */
+static bool is_silent(const world_t *world, const letter_t *letter) {
+    return oracle_goes_to_all(world, letter->op) &&
+           (letter->shown_rejected || forgetting_took(world, letter->op->realm, letter->number));
+}
+
 static void judge_queued(world_t *world, const letter_t *letter, const excuse_t *excuse) {
     bool excused = excuse->lost || excuse->sender || excuse->receiver || excuse->origin ||
-                   excuse->vanished || letter->forgotten ||
+                   excuse->vanished || letter->forgotten || is_silent(world, letter) ||
                    forgetting_took_bounce(world, letter->op->realm, letter->number);
     if (letter->seen + letter->bounces == 0 && !excused)
         violation_at(world, "lost", letter, "it was queued, and neither came nor bounced");
@@ -834,7 +877,7 @@ static void judge_mismatch(world_t *world, const letter_t *letter) {
 
 /* What was for a realm that is gone for good: either it had taken it, or the sender was told. */
 static void judge_departed(world_t *world, const letter_t *letter, const excuse_t *excuse) {
-    bool excused = excuse->lost || excuse->sender || excuse->origin ||
+    bool excused = excuse->lost || excuse->sender || excuse->origin || is_silent(world, letter) ||
                    forgetting_took_bounce(world, letter->op->realm, letter->number);
     if (letter->fate == FATE_QUEUED && !letter->stored && letter->bounces == 0 && !excused)
         violation_at(world, "lost", letter, "its realm never came back, and it did not bounce");

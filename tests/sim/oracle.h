@@ -107,6 +107,9 @@ void oracle_init(oracle_t *oracle);
 void oracle_deinit(oracle_t *oracle);
 void oracle_begin(world_t *world);
 
+/* Whether the message is said to all linked realms ("*"), which is one. */
+bool oracle_goes_to_all(const world_t *world, const op_t *op);
+
 /* A request goes out; returns its index. */
 uint32_t oracle_said(world_t *world, const op_t *op, const asked_t *asked, uint64_t connection);
 /* Its answer has come. Pages are read from what is committed. */
