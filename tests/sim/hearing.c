@@ -165,6 +165,7 @@ void hearing_event(world_t *world, unsigned realm, unsigned seat, const news_t *
 
 static void stop_listening(world_t *world, unsigned realm, unsigned seat) {
     hearing_t *hearing = &hearings_of(world, realm)->seats[seat];
+    hearings_of(world, realm)->listening -= hearing->listens;
     hearing->listens = false;
     memset(hearing->next, 0, sizeof(hearing->next));
 }
@@ -192,11 +193,16 @@ static void user_gone(world_t *world, unsigned realm, unsigned user, uint8_t mem
         set_member(world, realm, g, user, member);
 }
 
+static void start_listening(hearings_t *hearings, unsigned seat) {
+    hearings->listening += !hearings->seats[seat].listens;
+    hearings->seats[seat].listens = true;
+}
+
 void hearing_told(world_t *world, const asked_t *asked, bool ok) {
     if (!ok)
         return;
     if (asked->verb == VERB_LISTEN && asked->seat < SEATS_MAX)
-        hearings_of(world, asked->realm)->seats[asked->seat].listens = true;
+        start_listening(hearings_of(world, asked->realm), asked->seat);
     else if ((asked->verb == VERB_UNLISTEN || asked->verb == VERB_LOGOUT) &&
              asked->seat < SEATS_MAX)
         stop_listening(world, asked->realm, asked->seat);
@@ -257,7 +263,7 @@ static void check_seat(world_t *world, unsigned realm, unsigned seat) {
 }
 
 void hearing_turn_end(world_t *world, unsigned realm) {
-    for (unsigned s = 0; s < SEATS_MAX; s++) {
+    for (unsigned s = 0; hearings_of(world, realm)->listening > 0 && s < SEATS_MAX; s++) {
         if (hearings_of(world, realm)->seats[s].listens)
             check_seat(world, realm, s);
     }

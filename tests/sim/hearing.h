@@ -27,6 +27,7 @@ typedef struct hearing {
 /* What is on a realm's disk, by who reads it, and who is in its groups. */
 typedef struct hearings {
     hearing_t seats[SEATS_MAX];
+    unsigned listening; /* how many of them do */
     uint32_t head[VIEWS_PER_REALM];
     uint32_t low[VIEWS_PER_REALM], high[VIEWS_PER_REALM]; /* the newest commit added (low, high] */
     bool blind[VIEWS_PER_REALM]; /* set back in time: the head is not known */
