@@ -12,26 +12,12 @@ import threading
 from harness.failure import Failure
 from harness.realm import Realm
 from harness.runner import run_checks
-from harness.scratch import administer, asked, connected, scratch_place, whole_mailbox
+from harness.scratch import (administer, asked, connected, mailbox, prepare_link, scratch_place,
+                             token_of, wait_for_empty_outbox)
 
 BACKUPS = 3
 SENDERS = 3
 BEHIND = 20
-
-
-def token_of(realm, user):
-    connection = connected(realm)
-    token = asked(connection, f"AUTH {user} rahasia")["data"]
-    connection.close()
-    return token
-
-
-def mailbox(realm, token, request):
-    connection = connected(realm)
-    asked(connection, f"RESUME {token}")
-    messages = whole_mailbox(connection, request)
-    connection.close()
-    return messages
 
 
 class Load:
@@ -143,29 +129,6 @@ def check_load(options):
                f"{sum(len(one) for one in acknowledged)} messages"
 
 
-def link(a, b):
-    for realm, user in ((a, "alice"), (b, "bob")):
-        realm.start()
-        administer(realm, f"ADDUSER {user} rahasia")
-    administer(a, f"TRUSTREALM b {b.key()}")
-    administer(b, f"TRUSTREALM a {a.key()}")
-    administer(a, f"ADDREALM b 127.0.0.1 {b.federation[1]}")
-    return token_of(a, "alice"), token_of(b, "bob")
-
-
-def wait_for_empty_outbox(realm):
-    tick = threading.Event()
-    waited = 0
-    while True:
-        row = json.loads(realm.admin("CHECKREALM"))["data"][0]
-        if row["state"] == "up" and row["queued"] == 0:
-            return
-        tick.wait(0.05)
-        waited += 0.05
-        if waited > 40 * realm.place.slow:
-            raise Failure(f"the outbox of {realm.handle} does not empty itself: {row}")
-
-
 def expect_texts(messages, texts, what):
     there = [message["message"] for message in messages]
     if there != texts:
@@ -185,7 +148,7 @@ def check_restored_receiver(options):
     """the receiver is restored: what it lost is sent again, once and in order"""
     with scratch_place(options) as place:
         a, b = (place.add(Realm(place, handle)) for handle in ("a", "b"))
-        alice, bob = link(a, b)
+        alice, bob = prepare_link(a, b)
         backup = os.path.join(place.scratch, "backup")
         say(a, alice, "SENDREALM b bob", [f"before {n}" for n in range(BEHIND)])
         b.program("backup", backup, "--data", b.data)
@@ -205,7 +168,7 @@ def check_restored_sender(options):
     """the sender is restored: nothing new is taken for old, ids are not given again"""
     with scratch_place(options) as place:
         a, b = (place.add(Realm(place, handle)) for handle in ("a", "b"))
-        alice, bob = link(a, b)
+        alice, bob = prepare_link(a, b)
         backup = os.path.join(place.scratch, "backup")
         ids = say(a, alice, "SENDREALM b bob", [f"before {n}" for n in range(BEHIND)])
         a.program("backup", backup, "--data", a.data)

@@ -12,7 +12,8 @@ import time
 from harness.failure import Failure
 from harness.realm import Realm
 from harness.runner import run_checks
-from harness.scratch import administer, asked, connected, scratch_place, whole_mailbox
+from harness.scratch import (administer, asked, connected, mailbox, prepare_link, scratch_place,
+                             token_of, wait_for_empty_outbox)
 
 ROUNDS = 20
 SENDERS = 4
@@ -84,13 +85,6 @@ def compare(senders, messages):
             raise Failure(f"{sender.name}: out of order, or with a hole: {there[:10]} ...")
 
 
-def token_of(realm, user):
-    connection = connected(realm)
-    token = asked(connection, f"AUTH {user} rahasia")["data"]
-    connection.close()
-    return token
-
-
 def check_send(options):
     """kill -9 under SEND."""
     chance = random.Random(20)
@@ -130,35 +124,6 @@ def check_sendrealm(options):
         messages = mailbox(b, bob, "INBOXREALM a", 0)
         compare(everybody, messages)
         return f"{ROUNDS} rounds, {acknowledged} acknowledged, {len(messages)} there"
-
-
-def prepare_link(a, b):
-    for realm, user in ((a, "alice"), (b, "bob")):
-        realm.start()
-        administer(realm, f"ADDUSER {user} rahasia")
-    administer(a, f"TRUSTREALM b {b.key()}")
-    administer(b, f"TRUSTREALM a {a.key()}")
-    administer(a, f"ADDREALM b 127.0.0.1 {b.federation[1]}")
-    return token_of(a, "alice"), token_of(b, "bob")
-
-
-def wait_for_empty_outbox(realm):
-    deadline = time.monotonic() + 30 * realm.place.slow
-    while True:
-        row = json.loads(realm.admin("CHECKREALM"))["data"][0]
-        if row["state"] == "up" and row["queued"] == 0:
-            return
-        if time.monotonic() > deadline:
-            raise Failure(f"the outbox does not empty itself: {row}")
-        time.sleep(0.05)
-
-
-def mailbox(realm, token, request, after):
-    connection = connected(realm)
-    asked(connection, f"RESUME {token}")
-    messages = whole_mailbox(connection, request, after)
-    connection.close()
-    return messages
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import time
 from harness.failure import Failure
 from harness.realm import Realm
 from harness.runner import run_checks
-from harness.scratch import administer, asked, connected, scratch_place, whole_mailbox
+from harness.scratch import (administer, asked, connected, scratch_place, token_of,
+                             wait_for_empty_outbox, whole_mailbox)
 
 ROUNDS = 30
 REFS_A_ROUND = 150
@@ -104,13 +105,6 @@ def compare(answers, messages):
         raise Failure(f"{len(messages)} messages of {len(answers)} refs")
 
 
-def token_of(realm, user):
-    connection = connected(realm)
-    token = asked(connection, f"AUTH {user} rahasia")["data"]
-    connection.close()
-    return token
-
-
 def mailbox(realm, user, request):
     connection = connected(realm)
     asked(connection, f"AUTH {user} rahasia")
@@ -156,17 +150,6 @@ def linked_pair(place):
     administer(b, f"TRUSTREALM a {a.key()}")
     administer(a, f"ADDREALM b 127.0.0.1 {b.federation[1]}")
     return a, b
-
-
-def wait_for_empty_outbox(realm):
-    deadline = time.monotonic() + 30 * realm.place.slow
-    while True:
-        row = json.loads(realm.admin("CHECKREALM"))["data"][0]
-        if row["state"] == "up" and row["queued"] == 0:
-            return
-        if time.monotonic() > deadline:
-            raise Failure(f"the outbox does not empty itself: {row}")
-        time.sleep(0.05)
 
 
 def check_realms(options):

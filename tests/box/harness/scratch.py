@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 
 from .connection import Connection
 from .failure import Failure
@@ -73,3 +74,41 @@ def whole_mailbox(connection, request, after=0):
         messages += page["data"]
         if not page.get("more"):
             return messages
+
+
+def token_of(realm, user):
+    connection = connected(realm)
+    token = asked(connection, f"AUTH {user} rahasia")["data"]
+    connection.close()
+    return token
+
+
+def mailbox(realm, token, request, after=0):
+    """The whole mailbox behind `after`, over a connection of its own."""
+    connection = connected(realm)
+    asked(connection, f"RESUME {token}")
+    messages = whole_mailbox(connection, request, after)
+    connection.close()
+    return messages
+
+
+def prepare_link(a, b):
+    """Starts and links a with alice and b with bob; the tokens of the two."""
+    for realm, user in ((a, "alice"), (b, "bob")):
+        realm.start()
+        administer(realm, f"ADDUSER {user} rahasia")
+    administer(a, f"TRUSTREALM b {b.key()}")
+    administer(b, f"TRUSTREALM a {a.key()}")
+    administer(a, f"ADDREALM b 127.0.0.1 {b.federation[1]}")
+    return token_of(a, "alice"), token_of(b, "bob")
+
+
+def wait_for_empty_outbox(realm):
+    deadline = time.monotonic() + 30 * realm.place.slow
+    while True:
+        row = json.loads(realm.admin("CHECKREALM"))["data"][0]
+        if row["state"] == "up" and row["queued"] == 0:
+            return
+        if time.monotonic() > deadline:
+            raise Failure(f"the outbox of {realm.handle} does not empty itself: {row}")
+        time.sleep(0.05)
