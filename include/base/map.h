@@ -1,8 +1,7 @@
 /*
  * A hash map with keys and values of fixed size. Iteration goes in order of insertion, the same in
  * every run. Keys are compared as memory: zero their padding. The hash is SipHash-2-4 with a key of
- * the map's own, so that nobody can choose names that collide. Keys of 8 bytes are hashed by a
- * faster mixer under the same key: they are ids that we give, never bytes that others choose.
+ * the map's own, so that nobody can choose names that collide.
  */
 #ifndef REALMGATE_BASE_MAP_H
 #define REALMGATE_BASE_MAP_H
@@ -15,6 +14,11 @@ typedef struct map map_t;
 
 /* key_bytes and value_bytes >= 1; seed: 16 bytes of SipHash key. The caller destroys it. */
 map_t *map_new(size_t key_bytes, size_t value_bytes, const uint8_t seed[16]);
+
+/* The same for keys that we give ourselves, 8 or 16 bytes of ids: never bytes that others choose,
+ * because the hash is a faster mixer under the same key. */
+map_t *map_new_of_ids(size_t key_bytes, size_t value_bytes, const uint8_t seed[16]);
+
 void map_destroy(map_t **map);
 
 /* The value of a key, or NULL. Valid until the next map_put or map_remove. */

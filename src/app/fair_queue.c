@@ -30,7 +30,7 @@ fair_queue_t *fair_queue_new(size_t capacity) {
     queue->capacity = capacity;
     queue->next = memory_alloc(capacity * sizeof *queue->next);
     queue->turns = memory_alloc(capacity * sizeof *queue->turns);
-    queue->lanes = map_new(sizeof(uint64_t), sizeof(lane_t), seed);
+    queue->lanes = map_new_of_ids(sizeof(uint64_t), sizeof(lane_t), seed);
     for (size_t i = 0; i < capacity; i++) {
         queue->next[i] = i + 1 < capacity ? i + 1 : NOTHING;
     }

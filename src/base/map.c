@@ -14,6 +14,7 @@
 #define MAP_ALIGNMENT   8
 #define MAP_ENTRIES_MIN 8
 #define MAP_ID_BYTES    8
+#define MAP_PAIR_BYTES  16
 
 /* The index has this many slots for each entry that there is room for, so that at most every
  * second slot is taken and a probe always finds an empty one. */
@@ -27,6 +28,7 @@ typedef struct map_head {
 
 struct map {
     size_t key_bytes;
+    bool of_ids; /* the faster hash will do */
     size_t value_bytes;
     size_t value_offset; /* from the head */
     size_t entry_bytes;
@@ -55,6 +57,13 @@ map_t *map_new(size_t key_bytes, size_t value_bytes, const uint8_t seed[16]) {
     return map;
 }
 
+map_t *map_new_of_ids(size_t key_bytes, size_t value_bytes, const uint8_t seed[16]) {
+    ASSERT(key_bytes == MAP_ID_BYTES || key_bytes == MAP_PAIR_BYTES);
+    map_t *map = map_new(key_bytes, value_bytes, seed);
+    map->of_ids = true;
+    return map;
+}
+
 void map_destroy(map_t **map) {
     if (*map != NULL) {
         memory_free((*map)->entries);
@@ -76,23 +85,43 @@ static char *map_value(const map_t *map, map_head_t *head) {
     return (char *)head + map->value_offset;
 }
 
-/* For ids: two rounds of multiplication under the seed (the finalizer of MurmurHash3). */
-static uint32_t map_hash_id(const map_t *map, const void *key) {
-    uint64_t id, seed[2];
-    memcpy(&id, key, sizeof(id));
+/* For ids: two rounds of multiplication under the seed (the finalizer of MurmurHash3). Of a pair,
+ * the second comes in between them. */
+static uint32_t map_hash_ids(const map_t *map, const void *key) {
+    uint64_t ids[2] = {0, 0}, seed[2];
+    if (map->key_bytes == MAP_PAIR_BYTES) {
+        memcpy(ids, key, MAP_PAIR_BYTES);
+    } else {
+        memcpy(ids, key, MAP_ID_BYTES);
+    }
     memcpy(seed, map->seed, sizeof(seed));
-    id = (id ^ seed[0]) * 0xff51afd7ed558ccdULL;
-    id = (id ^ id >> 32 ^ seed[1]) * 0xc4ceb9fe1a85ec53ULL;
-    return (uint32_t)(id >> 32);
+    uint64_t hash = (ids[0] ^ seed[0]) * 0xff51afd7ed558ccdULL;
+    hash = (hash ^ hash >> 32 ^ seed[1] ^ ids[1]) * 0xc4ceb9fe1a85ec53ULL;
+    return (uint32_t)(hash >> 32);
+}
+
+/* The key's length without the zeros that end it: a short name in its full width is mostly zeros.
+ */
+static size_t map_key_trimmed(const map_t *map, const void *key) {
+    const char *bytes = key;
+    size_t length = map->key_bytes;
+    uint64_t word = 0;
+    while (length >= sizeof(word)) {
+        memcpy(&word, bytes + length - sizeof(word), sizeof(word));
+        if (word != 0)
+            break;
+        length -= sizeof(word);
+    }
+    return length;
 }
 
 static uint32_t map_hash(const map_t *map, const void *key) {
     uint8_t hash[crypto_shorthash_BYTES];
     uint32_t folded = 0;
-    if (map->key_bytes == MAP_ID_BYTES) {
-        return map_hash_id(map, key);
+    if (map->of_ids) {
+        return map_hash_ids(map, key);
     }
-    (void)crypto_shorthash(hash, key, map->key_bytes, map->seed);
+    (void)crypto_shorthash(hash, key, map_key_trimmed(map, key), map->seed);
     memcpy(&folded, hash, sizeof(folded));
     return folded;
 }
@@ -158,6 +187,9 @@ static char *map_pack(map_t *map) {
 }
 
 void *map_get(const map_t *map, const void *key) {
+    if (map->live == 0) {
+        return NULL; /* before the hash is taken: most of a quiet realm's maps are empty */
+    }
     map_head_t *head = map_find(map, key, map_hash(map, key));
     return head == NULL ? NULL : map_value(map, head);
 }
@@ -182,7 +214,7 @@ void *map_put(map_t *map, const void *key) {
 
 /* The slot goes on to point at the dead entry, so that probes for others pass over it. */
 bool map_remove(map_t *map, const void *key) {
-    map_head_t *head = map_find(map, key, map_hash(map, key));
+    map_head_t *head = map->live == 0 ? NULL : map_find(map, key, map_hash(map, key));
     if (head == NULL) {
         return false;
     }

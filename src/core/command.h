@@ -67,9 +67,8 @@ typedef struct command {
 /* The rows, in the order of HELP. */
 const command_t *command_table(size_t *count);
 
-/* word -> const command_t *, for state_t.commands. */
-#define COMMAND_WORD_BYTES_MAX 24
-map_t *command_index(const uint8_t seed[16]);
+/* Fills the table that words are looked up in: 0, or the number of a row, from 1. */
+void command_index(uint8_t rows[COMMAND_SLOTS]);
 
 /* Looks the request up, checks arity and who asks, and runs its handler. False, and nothing is
  * done: the first request with its ref is still under way; `awaited` is what to ref_wait for. */

@@ -100,32 +100,50 @@ const command_t *command_table(size_t *count) {
     return commands;
 }
 
-map_t *command_index(const uint8_t seed[16]) {
-    map_t *index = map_new(COMMAND_WORD_BYTES_MAX, sizeof(const command_t *), seed);
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        char word[COMMAND_WORD_BYTES_MAX] = {0};
-        size_t length = strlen(commands[i].word);
-        ASSERT(length <= sizeof(word));
+static char upper_of(char c) {
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+/* Where the search for a word begins (FNV-1a, blind to case). The table holds our own words only:
+ * nobody can fill it with what collides. */
+static size_t slot_of(span_t word) {
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < word.length; i++)
+        hash = (hash ^ ((uint8_t)word.bytes[i] & 0xdfU)) * 16777619U;
+    return (hash ^ hash >> 16) % COMMAND_SLOTS;
+}
+
+void command_index(uint8_t rows[COMMAND_SLOTS]) {
+    size_t count = sizeof(commands) / sizeof(commands[0]);
+    ASSERT(count <= COMMAND_SLOTS / 2); /* each search meets a free slot */
+    memset(rows, 0, COMMAND_SLOTS);
+    for (size_t i = 0; i < count; i++) {
         /* With a ref in front, and one token too many behind, it is still seen to be too many. */
         ASSERT(commands[i].arguments_max + 2 <= REQUEST_TOKENS_MAX);
-        memcpy(word, commands[i].word, length);
-        *(const command_t **)map_put(index, word) = &commands[i];
+        size_t slot = slot_of((span_t){commands[i].word, strlen(commands[i].word)});
+        while (rows[slot] != 0)
+            slot = (slot + 1) % COMMAND_SLOTS;
+        rows[slot] = (uint8_t)(i + 1);
     }
-    return index;
+}
+
+static bool is_word(const char *upper, span_t word) {
+    for (size_t i = 0; i < word.length; i++) {
+        if (upper[i] == '\0' || upper[i] != upper_of(word.bytes[i]))
+            return false;
+    }
+    return upper[word.length] == '\0';
 }
 
 static const command_t *command_find(const state_t *state, span_t word) {
-    char upper[COMMAND_WORD_BYTES_MAX] = {0};
-    if (word.length == 0 || word.length > sizeof(upper))
-        return NULL;
-    for (size_t i = 0; i < word.length; i++) {
-        char c = word.bytes[i];
-        if (c == '\0')
-            return NULL; /* it would look like the padding of a shorter word */
-        upper[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    size_t slot = slot_of(word);
+    while (state->command_rows[slot] != 0) {
+        const command_t *row = &commands[state->command_rows[slot] - 1];
+        if (is_word(row->word, word))
+            return row;
+        slot = (slot + 1) % COMMAND_SLOTS;
     }
-    const command_t **row = map_get(state->commands, upper);
-    return row == NULL ? NULL : *row;
+    return NULL;
 }
 
 static span_t token(const request_t *request, const char *line, unsigned index) {

@@ -141,10 +141,8 @@ static bool checkpoint_begin(state_t *state, size_t heads_max) {
     if (appended < (wanted ? 1 : STORE_CHECKPOINT_EVERY))
         return false;
     state->checkpoint_wanted = false;
-    uint8_t seed[16];
-    model_draw(state, seed, sizeof(seed));
     state->writing = state->dirty;
-    state->dirty = map_new(sizeof(mailbox_t), 1, seed);
+    state->dirty = map_new_of_ids(sizeof(mailbox_t), 1, state->hash_seed);
     state->checkpoint_target = state->next_position - 1;
     return true;
 }

@@ -10,6 +10,8 @@
 #include "core/state.h"
 
 #define FAST_DIGEST_BYTES 16
+/* More than twice as many as there are request words. */
+#define COMMAND_SLOTS 128
 
 typedef struct token {
     uint8_t digest[DIGEST_BYTES];
@@ -237,7 +239,8 @@ typedef struct rate_mark {
 
 struct state {
     state_options_t options;
-    uint64_t draws; /* how often the keyed generator was asked */
+    uint64_t draws;        /* how often the keyed generator was asked */
+    uint8_t hash_seed[16]; /* of every map here: nobody outside knows it */
     uint64_t next_job, next_dial;
 
     user_t *users; /* by id - 1 */
@@ -248,7 +251,7 @@ struct state {
     map_t *realm_keys;                             /* key -> id, of pinned realms */
     map_t *members;                                /* member_record_t -> 1 */
     map_t *tokens;                                 /* digest -> user id */
-    map_t *commands;                               /* upper-case word -> row */
+    uint8_t command_rows[COMMAND_SLOTS];           /* see command_index */
 
     map_t *sources;    /* address -> source_t, in the order of their last attempt */
     map_t *sessions;   /* connection -> session_t */

@@ -32,38 +32,39 @@
 
 #include <string.h>
 
-static map_t *new_map(state_t *state, size_t key_bytes, size_t value_bytes) {
-    uint8_t seed[16];
-    model_draw(state, seed, sizeof(seed));
-    return map_new(key_bytes, value_bytes, seed);
+static map_t *new_map(const state_t *state, size_t key_bytes, size_t value_bytes) {
+    return map_new(key_bytes, value_bytes, state->hash_seed);
+}
+
+static map_t *new_map_of_ids(const state_t *state, size_t key_bytes, size_t value_bytes) {
+    return map_new_of_ids(key_bytes, value_bytes, state->hash_seed);
 }
 
 state_t *state_new(const state_options_t *options) {
     ASSERT(options->realm.length > 0);
     state_t *state = memory_alloc(sizeof(*state));
-    uint8_t seed[16];
     state->options = *options;
     state->next_position = 1;
+    model_draw(state, state->hash_seed, sizeof(state->hash_seed));
     state->user_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
     state->group_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
     state->realm_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
     state->realm_keys = new_map(state, KEY_BYTES, sizeof(uint32_t));
-    state->members = new_map(state, sizeof(member_record_t), 1);
+    state->members = new_map_of_ids(state, sizeof(member_record_t), 1);
     state->tokens = new_map(state, DIGEST_BYTES, sizeof(uint32_t));
-    state->sources = new_map(state, sizeof(uint64_t), sizeof(source_t));
-    state->sessions = new_map(state, sizeof(uint64_t), sizeof(session_t));
-    state->pending = new_map(state, sizeof(uint64_t), sizeof(pending_t));
-    state->pulls = new_map(state, sizeof(uint64_t), sizeof(pull_t));
-    state->candidates = new_map(state, sizeof(uint64_t), sizeof(candidate_t));
-    state->dials = new_map(state, sizeof(uint64_t), sizeof(uint32_t));
-    state->heads = new_map(state, sizeof(mailbox_t), sizeof(mailbox_head_t));
-    state->dirty = new_map(state, sizeof(mailbox_t), 1);
-    model_draw(state, seed, sizeof(seed));
-    state->commands = command_index(seed);
-    state->asked = new_map(state, 2 * sizeof(uint64_t), sizeof(asked_t));
+    state->sources = new_map_of_ids(state, sizeof(uint64_t), sizeof(source_t));
+    state->sessions = new_map_of_ids(state, sizeof(uint64_t), sizeof(session_t));
+    state->pending = new_map_of_ids(state, sizeof(uint64_t), sizeof(pending_t));
+    state->pulls = new_map_of_ids(state, sizeof(uint64_t), sizeof(pull_t));
+    state->candidates = new_map_of_ids(state, sizeof(uint64_t), sizeof(candidate_t));
+    state->dials = new_map_of_ids(state, sizeof(uint64_t), sizeof(uint32_t));
+    state->heads = new_map_of_ids(state, sizeof(mailbox_t), sizeof(mailbox_head_t));
+    state->dirty = new_map_of_ids(state, sizeof(mailbox_t), 1);
+    state->asked = new_map_of_ids(state, 2 * sizeof(uint64_t), sizeof(asked_t));
     state->refs = new_map(state, REF_DIGEST_BYTES, sizeof(ref_t));
     state->ref_queues = new_map(state, REF_DIGEST_BYTES, sizeof(ref_queue_t));
-    state->broadcasts = new_map(state, sizeof(uint64_t), sizeof(broadcast_t));
+    state->broadcasts = new_map_of_ids(state, sizeof(uint64_t), sizeof(broadcast_t));
+    command_index(state->command_rows);
     state->refs_due_us = INT64_MAX;
     return state;
 }
@@ -81,8 +82,8 @@ void state_destroy(state_t **pointer) {
         &state->user_names, &state->group_names, &state->realm_names, &state->realm_keys,
         &state->members,    &state->tokens,      &state->sessions,    &state->pending,
         &state->sources,    &state->pulls,       &state->candidates,  &state->dials,
-        &state->heads,      &state->dirty,       &state->writing,     &state->commands,
-        &state->asked,      &state->refs,        &state->ref_queues,  &state->broadcasts};
+        &state->heads,      &state->dirty,       &state->writing,     &state->asked,
+        &state->refs,       &state->ref_queues,  &state->broadcasts};
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
         map_destroy(maps[i]);
     memory_free(state->ready);

@@ -488,7 +488,7 @@ static federation_t *federation_make(const federation_options_t *options) {
     federation->options.address = federation->strings[0] = text_copy(options->address);
     federation->options.to_actor = federation->strings[1] = text_copy(options->to_actor);
     federation->options.from_actor = federation->strings[2] = text_copy(options->from_actor);
-    federation->dials_by_id = map_new(sizeof(uint64_t), sizeof(dial_t *), seed);
+    federation->dials_by_id = map_new_of_ids(sizeof(uint64_t), sizeof(dial_t *), seed);
     federation->resolved_in = -1;
     federation->resolved_out = -1;
     federation->stale = true;

@@ -70,8 +70,7 @@ static void forget_next(hearings_t *hearings, unsigned view) {
 
 void hearing_committed(world_t *world, unsigned realm, const record_t *records, size_t count) {
     hearings_t *hearings = hearings_of(world, realm);
-    memset(hearings->low, 0, sizeof(hearings->low));
-    memset(hearings->high, 0, sizeof(hearings->high));
+    hearings->commit += 1;
     for (size_t i = 0; i < count; i++) {
         const message_t *message = &records[i].message;
         unsigned view =
@@ -82,42 +81,59 @@ void hearing_committed(world_t *world, unsigned realm, const record_t *records, 
         if (message->seq != hearings->head[view] + 1)
             forget_next(hearings, view);
         uint32_t *low = &hearings->low[view], *high = &hearings->high[view];
-        if (*high == 0 || message->seq <= *low)
+        bool first = hearings->added_by[view] != hearings->commit;
+        hearings->added_by[view] = hearings->commit;
+        if (first || message->seq <= *low)
             *low = message->seq - 1;
-        if (message->seq > *high)
+        if (first || message->seq > *high)
             *high = message->seq;
         hearings->head[view] = message->seq;
         hearings->blind[view] = false;
+        hearings->moved = true;
     }
+}
+
+/* Takes what stands before the first space, and the space. */
+static span_t next_word(span_t *rest) {
+    span_t word = {rest->bytes, 0};
+    while (word.length < rest->length && rest->bytes[word.length] != ' ')
+        word.length += 1;
+    size_t taken = word.length < rest->length ? word.length + 1 : word.length;
+    rest->bytes += taken;
+    rest->length -= taken;
+    return word;
+}
+
+static bool is_text(span_t word, const char *text) {
+    return word.length == strlen(text) && memcmp(word.bytes, text, word.length) == 0;
 }
 
 /* The request that reads the mailbox of an event, as if the seat had asked for it. */
 static asked_t asked_of(world_t *world, unsigned realm, unsigned seat, span_t mailbox) {
-    char text[128], word[32], first[80] = "", second[80] = "";
     asked_t asked = {.realm = (uint8_t)realm, .seat = (uint8_t)seat};
     asked.user = (uint8_t)user_of(seat);
-    (void)snprintf(text, sizeof(text), "%.*s", (int)mailbox.length, mailbox.bytes);
-    int words = sscanf(text, "%31s %79s %79s", word, first, second);
-    const char *group = words == 3 ? second : first;
-    bool known = words == 1 && strcmp(word, "INBOX") == 0;
+    span_t rest = mailbox;
+    span_t word = next_word(&rest), first = next_word(&rest), second = next_word(&rest);
+    size_t words = (word.length > 0) + (first.length > 0) + (second.length > 0);
+    bool known = words == 1 && is_text(word, "INBOX");
     asked.verb = VERB_INBOX;
-    if (words == 2 && strcmp(word, "INBOXGROUP") == 0)
+    if (words == 2 && is_text(word, "INBOXGROUP"))
         asked.verb = VERB_INBOXGROUP;
-    else if (words == 2 && strcmp(word, "INBOXREALM") == 0)
+    else if (words == 2 && is_text(word, "INBOXREALM"))
         asked.verb = VERB_INBOXREALM;
-    else if (words == 3 && strcmp(word, "INBOXGROUPREALM") == 0)
+    else if (words == 3 && is_text(word, "INBOXGROUPREALM"))
         asked.verb = VERB_INBOXGROUPREALM;
     bool of_group = asked.verb == VERB_INBOXGROUP || asked.verb == VERB_INBOXGROUPREALM;
     bool of_realm = asked.verb == VERB_INBOXREALM || asked.verb == VERB_INBOXGROUPREALM;
     if (of_group)
-        asked.name = (uint8_t)index_of((span_t){group, strlen(group)}, 'g', GROUPS_MAX);
+        asked.name = (uint8_t)index_of(words == 3 ? second : first, 'g', GROUPS_MAX);
     if (of_realm)
-        asked.peer = (uint8_t)realm_index((span_t){first, strlen(first)});
+        asked.peer = (uint8_t)realm_index(first);
     known = (known || of_group || of_realm) && (!of_group || asked.name < GROUPS_MAX) &&
-            (!of_realm || asked.peer <= STRANGER);
+            (!of_realm || asked.peer <= STRANGER) && rest.length == 0;
     if (!known)
-        world_violation(world, "event-odd", "%s tells of a mailbox \"%s\"", realm_text(realm),
-                        text);
+        world_violation(world, "event-odd", "%s tells of a mailbox \"%.*s\"", realm_text(realm),
+                        (int)mailbox.length, mailbox.bytes);
     return asked;
 }
 
@@ -141,7 +157,8 @@ void hearing_event(world_t *world, unsigned realm, unsigned seat, const news_t *
     if (asked.verb >= VERB_INBOXGROUP && hearings->members[asked.name][asked.user] == MEMBER_OUT)
         world_violation(world, "event-to-stranger", "u%u at %s hears of g%u, and is no member",
                         asked.user, realm_text(realm), asked.name);
-    if (seq <= hearings->low[view] || seq > hearings->high[view])
+    if (hearings->added_by[view] != hearings->commit || seq <= hearings->low[view] ||
+        seq > hearings->high[view])
         world_violation(world, "event-not-stored",
                         "u%u at %s hears of seq %" PRIu32 " of \"%.*s\", which this turn has not "
                         "committed",
@@ -157,6 +174,7 @@ void hearing_event(world_t *world, unsigned realm, unsigned seat, const news_t *
                         asked.user, realm_text(realm), seq, (int)news->mailbox.length,
                         news->mailbox.bytes, *next);
     *next = seq + 1;
+    hearings->moved = true;
     world_trace(world, (uint64_t)seat << 56 | (uint64_t)view << 32 | seq);
     oracle_read_event(world, &asked, &news->message);
 }
@@ -176,6 +194,7 @@ static void set_member(world_t *world, unsigned realm, unsigned group, unsigned 
         return;
     hearings_t *hearings = hearings_of(world, realm);
     uint8_t *place = &hearings->members[group][user];
+    hearings->moved = true;
     /* What was never answered may still be done: nothing is sure behind it. */
     if (*place != MEMBER_UNSURE)
         *place = member;
@@ -196,6 +215,7 @@ static void user_gone(world_t *world, unsigned realm, unsigned user, uint8_t mem
 static void start_listening(hearings_t *hearings, unsigned seat) {
     hearings->listening += !hearings->seats[seat].listens;
     hearings->seats[seat].listens = true;
+    hearings->moved = true;
 }
 
 void hearing_told(world_t *world, const asked_t *asked, bool ok) {
@@ -234,6 +254,7 @@ void hearing_restored(world_t *world, unsigned realm) {
         forget_next(hearings, v);
     }
     memset(hearings->members, MEMBER_UNSURE, sizeof(hearings->members));
+    hearings->moved = true;
 }
 
 /* ---- what is missing ---- */
@@ -263,8 +284,10 @@ static void check_seat(world_t *world, unsigned realm, unsigned seat) {
 }
 
 void hearing_turn_end(world_t *world, unsigned realm) {
-    for (unsigned s = 0; hearings_of(world, realm)->listening > 0 && s < SEATS_MAX; s++) {
-        if (hearings_of(world, realm)->seats[s].listens)
+    hearings_t *hearings = hearings_of(world, realm);
+    for (unsigned s = 0; hearings->moved && hearings->listening > 0 && s < SEATS_MAX; s++) {
+        if (hearings->seats[s].listens)
             check_seat(world, realm, s);
     }
+    hearings->moved = false;
 }

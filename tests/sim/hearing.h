@@ -28,8 +28,11 @@ typedef struct hearing {
 typedef struct hearings {
     hearing_t seats[SEATS_MAX];
     unsigned listening; /* how many of them do */
+    bool moved;         /* since the last turn's end something of this changed */
     uint32_t head[VIEWS_PER_REALM];
-    uint32_t low[VIEWS_PER_REALM], high[VIEWS_PER_REALM]; /* the newest commit added (low, high] */
+    uint64_t commit;                                      /* counts them */
+    uint64_t added_by[VIEWS_PER_REALM];                   /* the newest commit that did */
+    uint32_t low[VIEWS_PER_REALM], high[VIEWS_PER_REALM]; /* it added (low, high] */
     bool blind[VIEWS_PER_REALM]; /* set back in time: the head is not known */
     uint8_t members[GROUPS_MAX][USERS_MAX];
 } hearings_t;

@@ -195,10 +195,11 @@ static void check_against_model(const map_t *map, const model_t *model) {
     cr_assert_eq(count, 0);
 }
 
-Test(map, agrees_with_a_plain_array_over_many_random_steps) {
-    map_t *map = map_new(8, 8, seed);
+/* Takes the map. Its keys are wider than 8 bytes by zeros only. */
+static void live_through_random_steps(map_t *map) {
     static model_t model;
     uint64_t random = 20261122;
+    memset(&model, 0, sizeof(model));
     for (uint64_t step = 1; step <= MODEL_STEPS; step++) {
         random = random * 6364136223846793005ULL + 1442695040888963407ULL;
         uint64_t key = (random >> 33) % MODEL_KEYS;
@@ -217,5 +218,59 @@ Test(map, agrees_with_a_plain_array_over_many_random_steps) {
         }
     }
     check_against_model(map, &model);
+    map_destroy(&map);
+}
+
+Test(map, agrees_with_a_plain_array_over_many_random_steps) {
+    live_through_random_steps(map_new(8, 8, seed));
+}
+
+Test(map, of_ids_agrees_with_a_plain_array_over_many_random_steps) {
+    live_through_random_steps(map_new_of_ids(8, 8, seed));
+}
+
+static uint64_t pair_value(const map_t *map, uint64_t first, uint64_t second) {
+    const uint64_t key[2] = {first, second};
+    const uint64_t *value = map_get(map, key);
+    return value == NULL ? UINT64_MAX : *value;
+}
+
+static void keep_pairs_apart(map_t *map) {
+    for (uint64_t first = 0; first < 50; first++) {
+        for (uint64_t second = 0; second < 50; second++) {
+            const uint64_t key[2] = {first, second};
+            cr_assert_null(map_get(map, key));
+            *(uint64_t *)map_put(map, key) = first * 50 + second;
+        }
+    }
+    for (uint64_t first = 0; first < 50; first++) {
+        for (uint64_t second = 0; second < 50; second++) {
+            cr_assert_eq(pair_value(map, first, second), first * 50 + second);
+        }
+    }
+    cr_assert_eq(pair_value(map, 50, 0), UINT64_MAX);
+    cr_assert_eq(pair_value(map, 0, 50), UINT64_MAX);
+    map_destroy(&map);
+}
+
+Test(map, keeps_keys_apart_that_differ_in_either_half) {
+    keep_pairs_apart(map_new(16, 8, seed));
+    keep_pairs_apart(map_new_of_ids(16, 8, seed));
+}
+
+/* The zeros that end a key are not hashed; they still belong to it. */
+Test(map, keeps_keys_apart_that_differ_in_how_they_end) {
+    char key[67] = {0};
+    map_t *map = map_new(sizeof(key), 8, seed);
+    for (uint64_t length = 0; length <= sizeof(key); length++) {
+        memset(key, 'x', length);
+        cr_assert_null(map_get(map, key));
+        *(uint64_t *)map_put(map, key) = length;
+    }
+    memset(key, 0, sizeof(key));
+    for (uint64_t length = 0; length <= sizeof(key); length++) {
+        memset(key, 'x', length);
+        cr_assert_eq(*(uint64_t *)map_get(map, key), length);
+    }
     map_destroy(&map);
 }
