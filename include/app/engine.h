@@ -23,10 +23,11 @@ typedef struct engine {
     store_t *store;
     state_t *state;
     effects_t effects;
-    int64_t start_us;  /* CLOCK_MONOTONIC at the start */
-    int64_t time_ms;   /* of this turn, UTC */
-    int64_t uptime_us; /* of this turn, since the start */
-    lookup_t *lookups; /* what the last turn asked to read */
+    int64_t start_us;    /* CLOCK_MONOTONIC at the start */
+    int64_t time_ms;     /* of this turn, UTC */
+    int64_t uptime_us;   /* of this turn, since the start */
+    int64_t fold_due_us; /* uptime at which engine_fold is due, INT64_MAX = not at all */
+    lookup_t *lookups;   /* what the last turn asked to read */
     sweep_t *sweeps;
     trim_t trim;         /* limit 0 = nothing was asked */
     uint64_t *busy_jobs; /* password jobs that found no room in the last turn */
@@ -67,6 +68,9 @@ void engine_busy(engine_t *engine, uint64_t job);
 
 /* Commits the turn's records, with at most heads_max rows of the checkpoint. */
 store_error_t engine_commit(engine_t *engine, size_t heads_max);
+
+/* Tidies up behind the commits (store_fold), between turns. A store error means: stop. */
+store_error_t engine_fold(engine_t *engine);
 
 /* Appends the frame of a reply, with what it needs from the store. Only after engine_commit. */
 void engine_reply(engine_t *engine, const reply_t *reply, buffer_t *out);

@@ -12,12 +12,13 @@
 
 typedef enum store_error {
     STORE_OK = 0,
-    STORE_FULL,    /* no space on the disk */
-    STORE_IO,      /* the disk or the file system failed */
-    STORE_CORRUPT, /* contents that cannot be */
-    STORE_NEWER,   /* written by a newer schema than this program's */
-    STORE_OTHER,   /* belongs to a realm of another name */
-    STORE_BUSY,    /* open in another process */
+    STORE_FULL,     /* no space on the disk */
+    STORE_IO,       /* the disk or the file system failed */
+    STORE_CORRUPT,  /* contents that cannot be */
+    STORE_NEWER,    /* written by a newer schema than this program's */
+    STORE_OTHER,    /* belongs to a realm of another name */
+    STORE_BUSY,     /* open in another process */
+    STORE_UNFOLDED, /* a process that ended left something that whoever reads only cannot take in */
 } store_error_t;
 
 typedef struct store store_t;
@@ -32,6 +33,8 @@ typedef struct store_ops {
     void (*close)(store_t *store);
     store_error_t (*load)(store_t *store, store_visit_fn *visit, void *context);
     store_error_t (*commit)(store_t *store, const record_t *records, size_t count);
+    store_error_t (*fold)(store_t *store);
+    bool (*unfolded)(const store_t *store);
     store_error_t (*page)(store_t *store, const page_query_t *query, store_page_fn *visit,
                           void *context, bool *more);
     store_error_t (*lookup)(store_t *store, uint64_t position, store_page_fn *visit, void *context,
@@ -56,8 +59,17 @@ void store_close(store_t **store);
 store_error_t store_load(store_t *store, store_visit_fn *visit, void *context);
 
 /* Commits all records as one transaction and syncs it to the disk before it returns STORE_OK.
- * Anything else: nothing of it is kept. Messages come with ascending positions. */
+ * Anything else: nothing of it is kept, and where that is not sure because the disk failed, nothing
+ * more can be committed (STORE_IO). Messages come with ascending positions. */
 store_error_t store_commit(store_t *store, const record_t *records, size_t count);
+
+/* Tidies up behind the commits: from here on tools that only read see them, and the next start need
+ * not take them in. To be called now and then while store_unfolded; a commit does it too where it
+ * must. On an error everything committed stays so, and readable, and counts at the next start. For
+ * a store opened for reading only: waits until the realm that has it open has done this, for
+ * JOURNAL_AWAIT_MS at most (STORE_BUSY); STORE_UNFOLDED if no process has it open. */
+store_error_t store_fold(store_t *store);
+bool store_unfolded(const store_t *store);
 
 /* Visits a page, oldest first. The walk starts at query->newest_position. *more: with oldest_first,
  * newer ones remain below `before` and the head; else, older ones remain above `after`. Messages

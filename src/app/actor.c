@@ -157,6 +157,17 @@ static void turn(actor_t *actor) {
     }
 }
 
+/* Between turns: nothing waits to be let out. */
+static void fold(actor_t *actor) {
+    if (actor->phase == ACTOR_FAILED || actor->engine->uptime_us < actor->engine->fold_due_us) {
+        return;
+    }
+    store_error_t error = engine_fold(actor->engine);
+    if (error != STORE_OK) {
+        turn_fail(actor, error);
+    }
+}
+
 /* The store has failed: requests are refused, all else is thrown away. */
 static void turn_failed(actor_t *actor) {
     password_answer_t answer;
@@ -184,6 +195,10 @@ static long wait_ms(const actor_t *actor) {
     }
     if (tick_us != INT64_MAX && until_ms(actor, tick_us) < wait) {
         wait = until_ms(actor, tick_us);
+    }
+    if (!failed && actor->engine->fold_due_us != INT64_MAX &&
+        until_ms(actor, actor->engine->fold_due_us) < wait) {
+        wait = until_ms(actor, actor->engine->fold_due_us);
     }
     if (actor->phase != ACTOR_SERVING && until_ms(actor, actor->deadline_us) < wait) {
         wait = until_ms(actor, actor->deadline_us);
@@ -284,6 +299,7 @@ exit_code_t actor_run(actor_t *actor) {
             turn_failed(actor);
         } else {
             turn(actor);
+            fold(actor);
         }
         bool late = actor->phase != ACTOR_SERVING && actor->engine->uptime_us >= actor->deadline_us;
         running = !actor->front_drained && !late;

@@ -27,7 +27,8 @@ static bool load_record(void *context, const record_t *record) {
 
 exit_code_t engine_open(engine_t *engine, const char *directory, state_options_t *options,
                         problem_t *problem) {
-    *engine = (engine_t){.realm = options->realm, .start_us = clock_us(CLOCK_MONOTONIC)};
+    *engine = (engine_t){
+        .realm = options->realm, .start_us = clock_us(CLOCK_MONOTONIC), .fold_due_us = INT64_MAX};
     store_error_t error = store_lmdb_open(&engine->store, directory, &options->realm);
     if (error != STORE_OK) {
         problem_set(problem, "cannot open the store in %s: %s", directory, store_error_text(error));
@@ -234,13 +235,27 @@ void engine_busy(engine_t *engine, uint64_t job) {
     engine->busy_jobs[engine->busy_count++] = job;
 }
 
+store_error_t engine_fold(engine_t *engine) {
+    engine->fold_due_us = INT64_MAX;
+    return store_fold(engine->store);
+}
+
+static void fold_later(engine_t *engine) {
+    bool wanted = store_unfolded(engine->store);
+    if (!wanted || engine->fold_due_us == INT64_MAX) {
+        engine->fold_due_us = wanted ? engine->uptime_us + STORE_FOLD_MS * 1000LL : INT64_MAX;
+    }
+}
+
 store_error_t engine_commit(engine_t *engine, size_t heads_max) {
     state_batch_end(engine->state, engine->uptime_us, heads_max, &engine->effects);
     const effects_t *effects = &engine->effects;
     if (effects->record_count == 0) {
         return STORE_OK;
     }
-    return store_commit(engine->store, effects->records, effects->record_count);
+    store_error_t error = store_commit(engine->store, effects->records, effects->record_count);
+    fold_later(engine);
+    return error;
 }
 
 /* A page as it is written: the first message has no comma in front. */

@@ -65,6 +65,10 @@ static int note_put(MDB_env *env, span_t note) {
     if (code == 0) {
         code = lmdb_mark_copied(txn, meta);
     }
+    uint64_t salt; /* a journal of the original, found beside the copy, is not for it */
+    if (code == 0) {
+        code = lmdb_put_salt(txn, meta, &salt);
+    }
     if (code != 0) {
         mdb_txn_abort(txn);
         return code;
@@ -99,7 +103,7 @@ static store_error_t note_get(lmdb_store_t *store, void *context) {
     note_reader_t *reader = context;
     MDB_val key = lmdb_value(LMDB_META_NOTE, strlen(LMDB_META_NOTE));
     MDB_val row;
-    int code = mdb_get(store->reader, store->meta, &key, &row);
+    int code = mdb_get(store->view, store->tables[TABLE_META], &key, &row);
     if (code != 0) {
         return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
     }
@@ -143,7 +147,10 @@ store_error_t lmdb_backup(store_t *base, const char *file, span_t note) {
         access(file, F_OK) == 0) {
         return STORE_IO;
     }
-    store_error_t error = copy_write(store, partial);
+    store_error_t error = lmdb_fold(base);
+    if (error == STORE_OK) {
+        error = copy_write(store, partial);
+    }
     if (error == STORE_OK) {
         error = copy_note(partial, note);
     }

@@ -12,7 +12,7 @@ static MDB_val floor_key(void) {
     return lmdb_value(LMDB_META_FLOOR, strlen(LMDB_META_FLOOR));
 }
 
-int lmdb_put_floor(MDB_txn *txn, MDB_dbi meta, const floor_record_t *floor) {
+static int put_floor(MDB_txn *txn, MDB_dbi meta, const floor_record_t *floor) {
     uint8_t bytes[FLOOR_ROW_BYTES];
     floor_row_encode(bytes, floor);
     MDB_val key = floor_key();
@@ -37,5 +37,5 @@ int lmdb_mark_copied(MDB_txn *txn, MDB_dbi meta) {
         return MDB_CORRUPTED;
     }
     floor.copied = true;
-    return lmdb_put_floor(txn, meta, &floor);
+    return put_floor(txn, meta, &floor);
 }

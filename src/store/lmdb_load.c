@@ -58,7 +58,7 @@ static store_error_t load_rows(loader_t *loader, MDB_cursor *cursor, MDB_val key
 
 static store_error_t load_table(loader_t *loader, MDB_dbi table, load_row_fn *load_row) {
     lmdb_store_t *store = loader->store;
-    int code = mdb_cursor_open(store->reader, table, &store->load_cursor);
+    int code = mdb_cursor_open(store->view, table, &store->load_cursor);
     if (code != 0) {
         store->load_cursor = NULL;
         return lmdb_error(code);
@@ -74,7 +74,7 @@ static store_error_t load_checkpoint(loader_t *loader, uint64_t *position) {
     MDB_val key = lmdb_value(LMDB_META_CHECKPOINT, strlen(LMDB_META_CHECKPOINT));
     MDB_val row;
     *position = 0;
-    int code = mdb_get(loader->store->reader, loader->store->meta, &key, &row);
+    int code = mdb_get(loader->store->view, loader->store->tables[TABLE_META], &key, &row);
     if (code != 0) {
         return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
     }
@@ -99,7 +99,7 @@ static store_error_t load_cut(loader_t *loader) {
 static store_error_t load_floor(loader_t *loader) {
     record_t record = {.kind = RECORD_FLOOR};
     lmdb_store_t *store = loader->store;
-    store_error_t error = lmdb_read_floor(store->reader, store->meta, &record.floor);
+    store_error_t error = lmdb_read_floor(store->view, store->tables[TABLE_META], &record.floor);
     if (error != STORE_OK || (record.floor.position == 0 && !record.floor.copied)) {
         return error;
     }
@@ -119,9 +119,9 @@ static store_error_t load_messages_after(loader_t *loader, uint64_t position) {
 static store_error_t load_all(lmdb_store_t *store, void *context) {
     loader_t *loader = context;
     uint64_t checkpoint = 0;
-    store_error_t error = load_table(loader, store->rows, load_small_row);
+    store_error_t error = load_table(loader, store->tables[TABLE_ROWS], load_small_row);
     if (error == STORE_OK) {
-        error = load_table(loader, store->heads, load_head);
+        error = load_table(loader, store->tables[TABLE_HEADS], load_head);
     }
     if (error == STORE_OK) {
         error = load_checkpoint(loader, &checkpoint);
@@ -140,14 +140,15 @@ static store_error_t load_all(lmdb_store_t *store, void *context) {
 
 static store_error_t dump_all(lmdb_store_t *store, void *context) {
     loader_t *loader = context;
-    store_error_t error = load_table(loader, store->rows, load_small_row);
+    store_error_t error = load_table(loader, store->tables[TABLE_ROWS], load_small_row);
     return error == STORE_OK ? load_messages_after(loader, 0) : error;
 }
 
 store_error_t lmdb_dump(store_t *base, store_visit_fn *visit, void *context) {
     lmdb_store_t *store = (lmdb_store_t *)base;
     loader_t loader = {.store = store, .visit = visit, .context = context};
-    return lmdb_read(store, dump_all, &loader);
+    store_error_t error = lmdb_fold(base);
+    return error == STORE_OK ? lmdb_read(store, dump_all, &loader) : error;
 }
 
 store_error_t lmdb_load(store_t *base, store_visit_fn *visit, void *context) {

@@ -32,35 +32,30 @@ static store_error_t system_error(void) {
 typedef struct table {
     const char *name;
     unsigned int flags;
-    MDB_dbi *handle;
 } table_t;
 
-#define TABLES 5
-
-static void tables_of(lmdb_store_t *store, table_t tables[TABLES]) {
-    tables[0] = (table_t){"meta", 0, &store->meta};
-    tables[1] = (table_t){"log", MDB_INTEGERKEY, &store->log};
-    tables[2] = (table_t){"heads", MDB_INTEGERKEY, &store->heads};
-    tables[3] = (table_t){"rows", 0, &store->rows};
-    tables[4] = (table_t){"verdicts", MDB_INTEGERKEY, &store->verdicts};
-}
-
-static int table_open(MDB_txn *txn, const table_t *table, unsigned int create) {
-    int code = mdb_dbi_open(txn, table->name, table->flags | create, table->handle);
+static int table_open(lmdb_store_t *store, MDB_txn *txn, table_id_t id, unsigned int create) {
+    static const table_t tables[TABLE_COUNT] = {
+        [TABLE_META] = {"meta", 0},
+        [TABLE_LOG] = {"log", MDB_INTEGERKEY},
+        [TABLE_HEADS] = {"heads", MDB_INTEGERKEY},
+        [TABLE_ROWS] = {"rows", 0},
+        [TABLE_VERDICTS] = {"verdicts", MDB_INTEGERKEY},
+    };
+    const table_t *table = &tables[id];
+    int code = mdb_dbi_open(txn, table->name, table->flags | create, &store->tables[id]);
     if (code != 0) {
         return code;
     }
     unsigned int flags = 0;
-    code = mdb_dbi_flags(txn, *table->handle, &flags);
+    code = mdb_dbi_flags(txn, store->tables[id], &flags);
     return code == 0 && flags != table->flags ? MDB_INCOMPATIBLE : code;
 }
 
-static int tables_open(lmdb_store_t *store, MDB_txn *txn, size_t first, unsigned int create) {
-    table_t tables[TABLES];
-    tables_of(store, tables);
+static int tables_open(lmdb_store_t *store, MDB_txn *txn, table_id_t first, unsigned int create) {
     int code = 0;
-    for (size_t i = first; i < TABLES && code == 0; i++) {
-        code = table_open(txn, &tables[i], create);
+    for (table_id_t id = first; id < TABLE_COUNT && code == 0; id++) {
+        code = table_open(store, txn, id, create);
     }
     return code;
 }
@@ -69,7 +64,7 @@ static int meta_put(lmdb_store_t *store, MDB_txn *txn, const char *key, const vo
                     size_t length) {
     MDB_val name = lmdb_value(key, strlen(key));
     MDB_val value = lmdb_value(bytes, length);
-    return mdb_put(txn, store->meta, &name, &value, 0);
+    return mdb_put(txn, store->tables[TABLE_META], &name, &value, 0);
 }
 
 /* Makes all tables of a new store. */
@@ -82,9 +77,12 @@ static store_error_t schema_make(lmdb_store_t *store, const name_t *realm) {
     uint8_t version[sizeof(uint32_t)];
     row_writer_t writer = {.at = version, .end = version + sizeof version};
     row_put_u32(&writer, LMDB_SCHEMA_VERSION);
-    code = tables_open(store, txn, 0, MDB_CREATE);
+    code = tables_open(store, txn, TABLE_META, MDB_CREATE);
     if (code == 0) {
         code = meta_put(store, txn, LMDB_META_SCHEMA, version, sizeof version);
+    }
+    if (code == 0) {
+        code = lmdb_put_salt(txn, store->tables[TABLE_META], &store->journal.salt);
     }
     if (code == 0) {
         code = meta_put(store, txn, LMDB_META_REALM, realm->text, realm->length);
@@ -99,7 +97,7 @@ static store_error_t schema_make(lmdb_store_t *store, const name_t *realm) {
 static store_error_t version_check(lmdb_store_t *store, MDB_txn *txn) {
     MDB_val key = lmdb_value(LMDB_META_SCHEMA, strlen(LMDB_META_SCHEMA));
     MDB_val value;
-    int code = mdb_get(txn, store->meta, &key, &value);
+    int code = mdb_get(txn, store->tables[TABLE_META], &key, &value);
     if (code != 0) {
         return lmdb_error(code);
     }
@@ -111,14 +109,14 @@ static store_error_t version_check(lmdb_store_t *store, MDB_txn *txn) {
     if (version > LMDB_SCHEMA_VERSION) {
         return STORE_NEWER;
     }
-    return version == LMDB_SCHEMA_VERSION ? STORE_OK : STORE_CORRUPT;
+    return version >= LMDB_SCHEMA_FIRST ? STORE_OK : STORE_CORRUPT;
 }
 
 /* A reader asks whose store it is: its `realm` is empty and gets filled in. */
 static store_error_t realm_check(lmdb_store_t *store, MDB_txn *txn, name_t *realm) {
     MDB_val key = lmdb_value(LMDB_META_REALM, strlen(LMDB_META_REALM));
     MDB_val value;
-    int code = mdb_get(txn, store->meta, &key, &value);
+    int code = mdb_get(txn, store->tables[TABLE_META], &key, &value);
     if (code != 0) {
         return lmdb_error(code);
     }
@@ -132,9 +130,7 @@ static store_error_t realm_check(lmdb_store_t *store, MDB_txn *txn, name_t *real
 
 /* Opens the tables of an existing store, `meta` first: a newer schema may have other tables. */
 static store_error_t schema_check(lmdb_store_t *store, MDB_txn *txn, name_t *realm) {
-    table_t tables[TABLES];
-    tables_of(store, tables);
-    int code = table_open(txn, &tables[0], 0);
+    int code = table_open(store, txn, TABLE_META, 0);
     if (code != 0) {
         return lmdb_error(code);
     }
@@ -142,7 +138,7 @@ static store_error_t schema_check(lmdb_store_t *store, MDB_txn *txn, name_t *rea
     if (error == STORE_OK) {
         error = realm_check(store, txn, realm);
     }
-    return error == STORE_OK ? lmdb_error(tables_open(store, txn, 1, 0)) : error;
+    return error == STORE_OK ? lmdb_error(tables_open(store, txn, TABLE_META + 1, 0)) : error;
 }
 
 /* A store without a single table is new: it was never used, or power failed while it was made. */
@@ -178,9 +174,9 @@ static store_error_t reader_open(lmdb_store_t *store) {
         store->reader = NULL;
         return lmdb_error(code);
     }
-    code = mdb_cursor_open(store->reader, store->log, &store->log_cursor);
+    code = mdb_cursor_open(store->reader, store->tables[TABLE_LOG], &store->reader_cursor);
     if (code != 0) {
-        store->log_cursor = NULL;
+        store->reader_cursor = NULL;
     }
     mdb_txn_reset(store->reader);
     return lmdb_error(code);
@@ -235,7 +231,7 @@ static store_error_t env_open(lmdb_store_t *store, const char *file) {
         store->env = NULL;
         return lmdb_error(code);
     }
-    code = mdb_env_set_maxdbs(store->env, TABLES);
+    code = mdb_env_set_maxdbs(store->env, TABLE_COUNT);
     if (code == 0) {
         code = mdb_env_set_userctx(store->env, store);
     }
@@ -309,6 +305,9 @@ static store_error_t store_open(lmdb_store_t *store, const char *file, const cha
     if (error == STORE_OK) {
         error = reader_open(store);
     }
+    if (error == STORE_OK) {
+        error = lmdb_journal_open(store, file);
+    }
     return error == STORE_OK ? lmdb_directory_sync(file) : error;
 }
 
@@ -329,14 +328,24 @@ static store_error_t store_open_reader(lmdb_store_t *store, const char *file, co
     if (error == STORE_OK) {
         error = schema_open(store, realm);
     }
-    return error == STORE_OK ? reader_open(store) : error;
+    if (error == STORE_OK) {
+        error = reader_open(store);
+    }
+    return error == STORE_OK ? lmdb_journal_open_reader(store, file) : error;
 }
 
 static void lmdb_close(store_t *base) {
     lmdb_store_t *store = (lmdb_store_t *)base;
     ASSERT(!store->reading);
-    if (store->log_cursor != NULL) {
-        mdb_cursor_close(store->log_cursor);
+    /* What cannot be folded now stands in the journal for the next start. */
+    if (store->writer != NULL && !store->failed) {
+        (void)lmdb_fold(base);
+    }
+    lmdb_writer_drop(store);
+    journal_close(&store->journal);
+    buffer_deinit(&store->frame);
+    if (store->reader_cursor != NULL) {
+        mdb_cursor_close(store->reader_cursor);
     }
     if (store->reader != NULL) {
         mdb_txn_abort(store->reader);
@@ -354,6 +363,8 @@ static const store_ops_t lmdb_ops = {
     .close = lmdb_close,
     .load = lmdb_load,
     .commit = lmdb_commit,
+    .fold = lmdb_fold,
+    .unfolded = lmdb_unfolded,
     .page = lmdb_page,
     .lookup = lmdb_lookup,
     .oldest = lmdb_oldest,
@@ -378,6 +389,8 @@ static store_error_t open_with(open_fn *way, store_t **store, const char *direct
     lmdb_store_t *opened = memory_alloc(sizeof *opened);
     opened->base.ops = &lmdb_ops;
     opened->file = -1;
+    opened->journal.file = -1;
+    buffer_init(&opened->frame);
     store_error_t error = way(opened, file, lock_file, realm);
     if (error != STORE_OK) {
         lmdb_close(&opened->base);
@@ -393,7 +406,23 @@ store_error_t store_lmdb_open(store_t **store, const char *directory, const name
     return open_with(store_open, store, directory, &name);
 }
 
+/* Takes in what a process that was killed left in the journal. */
+static store_error_t settle(const char *directory, const name_t *realm) {
+    store_t *store;
+    store_error_t error = store_lmdb_open(&store, directory, realm);
+    store_close(&store);
+    /* A realm that has started in between does the same. */
+    return error == STORE_BUSY ? STORE_OK : error;
+}
+
 store_error_t store_lmdb_open_reader(store_t **store, const char *directory, name_t *realm) {
     *realm = (name_t){0};
-    return open_with(store_open_reader, store, directory, realm);
+    store_error_t error = open_with(store_open_reader, store, directory, realm);
+    if (error != STORE_OK || !lmdb_is_abandoned((lmdb_store_t *)*store)) {
+        return error;
+    }
+    store_close(store);
+    error = settle(directory, realm);
+    *realm = error == STORE_OK ? (name_t){0} : *realm;
+    return error == STORE_OK ? open_with(store_open_reader, store, directory, realm) : error;
 }

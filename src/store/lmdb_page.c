@@ -201,7 +201,7 @@ static store_error_t range_collect(page_walk_t *walk, const page_query_t *query,
 static store_error_t verdict_read(lmdb_store_t *store, uint64_t position, code_t *verdict) {
     MDB_val key = lmdb_value(&position, sizeof position);
     MDB_val value;
-    int code = mdb_get(store->reader, store->verdicts, &key, &value);
+    int code = mdb_get(store->view, store->tables[TABLE_VERDICTS], &key, &value);
     if (code != 0) {
         return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
     }

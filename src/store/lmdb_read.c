@@ -81,11 +81,38 @@ static store_error_t read_begin(lmdb_store_t *store) {
     if (code != 0) {
         return lmdb_error(code);
     }
-    code = mdb_cursor_renew(store->reader, store->log_cursor);
+    code = mdb_cursor_renew(store->reader, store->reader_cursor);
     if (code != 0) {
         mdb_txn_reset(store->reader);
+        return lmdb_error(code);
     }
+    store->view = store->reader;
+    store->log_cursor = store->reader_cursor;
+    return STORE_OK;
+}
+
+/* What is committed and not folded yet stands in the transaction under way only. */
+static store_error_t view_begin(lmdb_store_t *store) {
+    if (store->writer == NULL) {
+        return read_begin(store);
+    }
+    int code = mdb_cursor_open(store->writer, store->tables[TABLE_LOG], &store->log_cursor);
+    store->view = code == 0 ? store->writer : NULL;
     return lmdb_error(code);
+}
+
+static void view_end(lmdb_store_t *store) {
+    if (store->load_cursor != NULL) {
+        mdb_cursor_close(store->load_cursor);
+        store->load_cursor = NULL;
+    }
+    if (store->view == store->writer) {
+        mdb_cursor_close(store->log_cursor);
+    } else {
+        mdb_txn_reset(store->reader);
+    }
+    store->view = NULL;
+    store->log_cursor = NULL;
 }
 
 /* A read holds no lock and nothing of LMDB's that could be left half-changed: it may be left by a
@@ -107,17 +134,13 @@ static store_error_t read_guarded(lmdb_store_t *store, lmdb_read_fn *read, void 
 
 store_error_t lmdb_read(lmdb_store_t *store, lmdb_read_fn *read, void *context) {
     ASSERT(!store->reading);
-    store_error_t error = read_begin(store);
+    store_error_t error = view_begin(store);
     if (error != STORE_OK) {
         return error;
     }
     store->reading = true;
     error = read_guarded(store, read, context);
     store->reading = false;
-    if (store->load_cursor != NULL) {
-        mdb_cursor_close(store->load_cursor);
-        store->load_cursor = NULL;
-    }
-    mdb_txn_reset(store->reader);
+    view_end(store);
     return error;
 }

@@ -4,12 +4,15 @@
 #ifndef REALMGATE_STORE_LMDB_STORE_H
 #define REALMGATE_STORE_LMDB_STORE_H
 
+#include "journal.h"
 #include "store/store.h"
 
 #include <lmdb.h>
 #include <setjmp.h>
 
-#define LMDB_SCHEMA_VERSION 1
+/* 2 brought the journal. */
+#define LMDB_SCHEMA_VERSION 2
+#define LMDB_SCHEMA_FIRST   1
 
 /* Keys of the table `meta`. */
 #define LMDB_META_SCHEMA     "schema"
@@ -18,6 +21,16 @@
 #define LMDB_META_CUT        "cut"
 #define LMDB_META_FLOOR      "floor"
 #define LMDB_META_NOTE       "note"
+#define LMDB_META_JOURNAL    "journal"
+
+typedef enum table_id {
+    TABLE_META,
+    TABLE_LOG,
+    TABLE_HEADS,
+    TABLE_ROWS,
+    TABLE_VERDICTS,
+    TABLE_COUNT,
+} table_id_t;
 
 /* A message that a page walk found; the row lies in the map. */
 typedef struct page_row {
@@ -29,23 +42,25 @@ typedef struct lmdb_store {
     store_t base; /* first: a store_t * of ours is a lmdb_store_t * */
     int file;     /* store.mdb once more: holds the lock against a second process */
     MDB_env *env;
-    MDB_dbi meta;
-    MDB_dbi log;
-    MDB_dbi heads;
-    MDB_dbi rows;
-    MDB_dbi verdicts;
-    MDB_txn *reader;         /* the one read transaction: reset while nobody reads */
-    MDB_cursor *log_cursor;  /* its cursor on the log */
-    MDB_cursor *load_cursor; /* of a load under way, on another table */
+    MDB_dbi tables[TABLE_COUNT];
+    MDB_txn *reader;           /* the one read transaction: reset while nobody reads */
+    MDB_cursor *reader_cursor; /* its cursor on the log */
+    MDB_txn *writer;           /* holds what is in the journal; NULL while that is empty */
+    MDB_txn *view;             /* during a read: whichever of them has everything */
+    MDB_cursor *log_cursor;    /* during a read: on the log of the view */
+    MDB_cursor *load_cursor;   /* of a load under way, on another table */
+    journal_t journal;
+    buffer_t frame; /* of the commit under way */
     size_t map_bytes;
     bool reads_only; /* opened beside a running realm */
     bool reading;
+    bool failed;     /* a commit did: nothing is written any more */
     bool unmapped;   /* a failed growth left no map: nothing can be read or written any more */
     jmp_buf damaged; /* where a read ends in which LMDB finds a damaged page */
     page_row_t page[PAGE_MESSAGES_MAX];
 } lmdb_store_t;
 
-/* A read: may use store->reader and store->log_cursor. */
+/* A read: may use store->view and store->log_cursor. */
 typedef store_error_t lmdb_read_fn(lmdb_store_t *store, void *context);
 
 /* What an LMDB or system error code means to our caller; of a transaction that wrote, too. */
@@ -58,6 +73,22 @@ int lmdb_map_follow(lmdb_store_t *store, int code);
 MDB_val lmdb_value(const void *bytes, size_t length);
 span_t lmdb_span(const MDB_val *value);
 
+/* Opens the journal beside `file`; where the last process left something in it, makes that part of
+ * the tables. */
+store_error_t lmdb_journal_open(lmdb_store_t *store, const char *file);
+/* The same for who only reads: leaves it alone. */
+store_error_t lmdb_journal_open_reader(lmdb_store_t *store, const char *file);
+/* Takes what the journal holds into the transaction under way, and commits that if it can be. */
+store_error_t lmdb_recover(lmdb_store_t *store);
+/* Whether a process that is gone left something in the journal. */
+bool lmdb_is_abandoned(lmdb_store_t *store);
+/* For who only reads: waits until the realm has folded what stands in its journal now. */
+store_error_t lmdb_await_fold(lmdb_store_t *store);
+/* Gives the tables a salt of their own: what any journal says is not for them. */
+int lmdb_put_salt(MDB_txn *txn, MDB_dbi meta, uint64_t *salt);
+/* Drops the transaction under way, if there is one. */
+void lmdb_writer_drop(lmdb_store_t *store);
+
 /* Runs one read on the committed contents and returns its error. LMDB asserts what it finds in
  * pages; in here, a failed assertion of its ends the read with STORE_CORRUPT. A read inside another
  * one is a bug. */
@@ -68,6 +99,8 @@ void lmdb_page_damaged(MDB_env *env, const char *message);
 
 store_error_t lmdb_load(store_t *store, store_visit_fn *visit, void *context);
 store_error_t lmdb_commit(store_t *store, const record_t *records, size_t count);
+store_error_t lmdb_fold(store_t *store);
+bool lmdb_unfolded(const store_t *store);
 store_error_t lmdb_page(store_t *store, const page_query_t *query, store_page_fn *visit,
                         void *context, bool *more);
 store_error_t lmdb_lookup(store_t *store, uint64_t position, store_page_fn *visit, void *context,
@@ -79,13 +112,12 @@ store_error_t lmdb_dump(store_t *store, store_visit_fn *visit, void *context);
 store_error_t lmdb_oldest(store_t *store, uint64_t after, message_age_t *rows, uint32_t limit,
                           uint32_t *count, bool *end);
 
-/* lmdb_trim.c: retention's records in a commit, and the cut in a read (0 if there is none). */
-int lmdb_delete_messages(lmdb_store_t *store, MDB_txn *txn, const messages_gone_record_t *gone);
-int lmdb_put_cut(lmdb_store_t *store, MDB_txn *txn, uint64_t position);
+/* lmdb_trim.c: deletes the rows of a table with integer keys from first to last; an LMDB code.
+ * And the cut in a read (0 if there is none). */
+int lmdb_delete_range(MDB_txn *txn, MDB_dbi table, uint64_t first, uint64_t last);
 store_error_t lmdb_read_cut(const lmdb_store_t *store, uint64_t *position);
 
 /* lmdb_floor.c: below which positions are not given again. Reading gives zeros if nothing says. */
-int lmdb_put_floor(MDB_txn *txn, MDB_dbi meta, const floor_record_t *floor);
 store_error_t lmdb_read_floor(MDB_txn *txn, MDB_dbi meta, floor_record_t *floor);
 /* Notes in a copy of a store that it is one. */
 int lmdb_mark_copied(MDB_txn *txn, MDB_dbi meta);

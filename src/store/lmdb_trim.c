@@ -59,8 +59,7 @@ store_error_t lmdb_oldest(store_t *base, uint64_t after, message_age_t *rows, ui
     return error;
 }
 
-/* Deletes the rows of a table with integer keys from first to last. */
-static int delete_range(MDB_txn *txn, MDB_dbi table, uint64_t first, uint64_t last) {
+int lmdb_delete_range(MDB_txn *txn, MDB_dbi table, uint64_t first, uint64_t last) {
     MDB_cursor *cursor;
     int code = mdb_cursor_open(txn, table, &cursor);
     if (code != 0) {
@@ -88,24 +87,11 @@ static int delete_range(MDB_txn *txn, MDB_dbi table, uint64_t first, uint64_t la
     return code == MDB_NOTFOUND ? 0 : code;
 }
 
-int lmdb_delete_messages(lmdb_store_t *store, MDB_txn *txn, const messages_gone_record_t *gone) {
-    int code = delete_range(txn, store->log, gone->first, gone->last);
-    return code == 0 ? delete_range(txn, store->verdicts, gone->first, gone->last) : code;
-}
-
-int lmdb_put_cut(lmdb_store_t *store, MDB_txn *txn, uint64_t position) {
-    uint8_t bytes[CHECKPOINT_ROW_BYTES];
-    checkpoint_row_encode(bytes, position);
-    MDB_val key = lmdb_value(LMDB_META_CUT, strlen(LMDB_META_CUT));
-    MDB_val row = lmdb_value(bytes, sizeof bytes);
-    return mdb_put(txn, store->meta, &key, &row, 0);
-}
-
 store_error_t lmdb_read_cut(const lmdb_store_t *store, uint64_t *position) {
     MDB_val key = lmdb_value(LMDB_META_CUT, strlen(LMDB_META_CUT));
     MDB_val row;
     *position = 0;
-    int code = mdb_get(store->reader, store->meta, &key, &row);
+    int code = mdb_get(store->view, store->tables[TABLE_META], &key, &row);
     if (code != 0) {
         return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
     }

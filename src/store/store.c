@@ -23,6 +23,14 @@ store_error_t store_commit(store_t *store, const record_t *records, size_t count
     return store->ops->commit(store, records, count);
 }
 
+store_error_t store_fold(store_t *store) {
+    return store->ops->fold(store);
+}
+
+bool store_unfolded(const store_t *store) {
+    return store->ops->unfolded(store);
+}
+
 store_error_t store_page(store_t *store, const page_query_t *query, store_page_fn *visit,
                          void *context, bool *more) {
     ASSERT(query->limit >= 1 && query->limit <= PAGE_MESSAGES_MAX);
@@ -65,6 +73,7 @@ const char *store_error_text(store_error_t error) {
         [STORE_NEWER] = "the store was written by a newer version of this program",
         [STORE_OTHER] = "the store belongs to a realm of another name",
         [STORE_BUSY] = "the store is open in another process",
+        [STORE_UNFOLDED] = "the store's last process was ended and left something to take in",
     };
     size_t index = (size_t)error;
     return index < sizeof texts / sizeof *texts ? texts[index] : "unknown error of the store";

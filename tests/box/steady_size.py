@@ -12,11 +12,11 @@ from harness.runner import run_checks
 from harness.scratch import administer, asked, connected, scratch_place
 
 RETENTION_S = 2
-WARM_S = 6  # three times the retention: the file holds what it will hold
-RUN_S = 18
+WARM_S = 12  # some times the retention and the fold's second: the file holds what it will hold
+RUN_S = 24
 ROUND = 300
 ROUND_S = 0.1
-GROWTH_MAX = 1.2
+GROWTH_MAX = 1.3
 REQUESTS = b"".join(b"SEND alice " + b"x" * (100 + i % 7 * 100) + b"\n" for i in range(ROUND))
 
 

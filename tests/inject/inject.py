@@ -42,6 +42,9 @@ CASES = [
     ("realmgate", "send", ["EINTR", "EPIPE", "EPIPE+"]),
     ("realmgate", "write", ["EAGAIN"]),
     ("realmgate", "fsync", ["EIO"]),
+    ("realmgate", "pread", ["EINTR", "EIO"]),
+    ("realmgate", "pwrite", ["EINTR", "ENOSPC", "EIO", "EIO+"]),
+    ("realmgate", "fdatasync", ["EIO", "ENOSPC"]),
     ("realmgate", "open", ["EMFILE", "EIO"]),
     ("realmgate", "openat", ["EMFILE", "EIO"]),
     ("realmgate", "flock", ["EIO", "EWOULDBLOCK"]),
@@ -87,6 +90,7 @@ CASES = [
 # The same for the first start in an empty directory: keys, name and store are made.
 BIRTH_CASES = [
     ("realmgate", "fsync", ["EIO"]),
+    ("realmgate", "pwrite", ["ENOSPC", "EIO"]),
     ("realmgate", "renameat", ["EIO"]),
     ("realmgate", "write", ["ENOSPC"]),
     ("realmgate", "posix_fallocate", ["ENOSPC"]),

@@ -475,9 +475,22 @@ static void close_store(store_t *base) {
     memory_free(store);
 }
 
+/* A commit is all there is. */
+static store_error_t fold(store_t *base) {
+    (void)base;
+    return STORE_OK;
+}
+
+static bool unfolded(const store_t *base) {
+    (void)base;
+    return false;
+}
+
 static const store_ops_t ops = {.close = close_store,
                                 .load = load,
                                 .commit = commit,
+                                .fold = fold,
+                                .unfolded = unfolded,
                                 .page = page,
                                 .lookup = lookup,
                                 .oldest = oldest_rows};

@@ -459,10 +459,23 @@ static void paper_close(store_t *store) {
     memory_free(paper);
 }
 
+/* A commit is all there is. */
+static store_error_t paper_fold(store_t *base) {
+    (void)base;
+    return STORE_OK;
+}
+
+static bool paper_unfolded(const store_t *base) {
+    (void)base;
+    return false;
+}
+
 static const store_ops_t paper_ops = {
     .close = paper_close,
     .load = paper_load,
     .commit = paper_commit,
+    .fold = paper_fold,
+    .unfolded = paper_unfolded,
     .page = paper_page,
     .lookup = paper_lookup,
     .oldest = paper_oldest,

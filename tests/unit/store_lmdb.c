@@ -55,7 +55,8 @@ static void fixture_reopen(fixture_t *fixture) {
 }
 
 static void fixture_deinit(fixture_t *fixture) {
-    static const char *const names[] = {"store.mdb", "store.mdb-lock", "backup.mdb"};
+    static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal",
+                                        "backup.mdb"};
     char path[128];
     store_close(&fixture->store);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -824,7 +825,7 @@ Test(store_lmdb, a_store_of_a_newer_schema_is_refused_and_not_touched) {
     fixture_t fixture;
     fixture_init(&fixture);
     store_close(&fixture.store);
-    raw_put(&fixture, "meta", "schema", 6, "\2\0\0\0", 4);
+    raw_put(&fixture, "meta", "schema", 6, "\3\0\0\0", 4);
     char *before;
     char *after;
     size_t before_length;
@@ -1149,6 +1150,9 @@ Test(store_lmdb, a_reader_looks_on_while_the_store_is_open) {
     rows[1].realm.id = 1;
     rows[1].realm.name = name_from("b");
     cr_assert_eq(store_commit(fixture.store, rows, 2), STORE_OK);
+    cr_assert(store_unfolded(fixture.store));
+    cr_assert_eq(store_fold(fixture.store), STORE_OK);
+    cr_assert_not(store_unfolded(fixture.store));
     cr_assert_eq(status_of_reader(&fixture, reads_but_cannot_write), 0);
     models_commit(fixture.store, &model, 1, 10, &position, &random);
     free(model);
@@ -1185,6 +1189,7 @@ Test(store_lmdb, a_reader_follows_a_map_that_grows) {
     cr_assert_eq(waitpid(child, &status, WUNTRACED), child);
     cr_assert(WIFSTOPPED(status));
     commit_long_messages(fixture.store, model, &position);
+    cr_assert_eq(store_fold(fixture.store), STORE_OK);
     cr_assert_eq(kill(child, SIGCONT), 0);
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", WEXITSTATUS(status));

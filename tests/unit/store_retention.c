@@ -31,11 +31,13 @@ static void fixture_init(fixture_t *fixture) {
 }
 
 static void fixture_deinit(fixture_t *fixture) {
-    char lock[128];
+    static const char *const ends[] = {"", "-lock", "-journal"};
     store_close(&fixture->store);
-    (void)snprintf(lock, sizeof lock, "%s-lock", fixture->file);
-    cr_assert_eq(unlink(fixture->file), 0);
-    cr_assert_eq(unlink(lock), 0);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char file[160];
+        (void)snprintf(file, sizeof file, "%s%s", fixture->file, ends[i]);
+        cr_assert_eq(unlink(file), 0);
+    }
     cr_assert_eq(rmdir(fixture->directory), 0);
 }
 
@@ -403,6 +405,7 @@ static void steady_round(fixture_t *fixture, uint64_t *position, uint64_t *rando
                                                .text = {text, 1 + random_below(random, length)}};
     }
     cr_assert_eq(store_commit(fixture->store, records, count), STORE_OK);
+    cr_assert_eq(store_fold(fixture->store), STORE_OK); /* pages are free again only then */
 }
 
 static int64_t file_bytes(const fixture_t *fixture) {

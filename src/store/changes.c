@@ -1,0 +1,201 @@
+/*
+ * Records as changes of tables, and changes made. Must never read past what it was given: the bytes
+ * may come from a damaged file.
+ */
+#include "changes.h"
+#include "record_codec.h"
+#include "row.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+#define CHANGE_HEAD_BYTES 8
+
+typedef enum operation {
+    OPERATION_PUT = 1,
+    OPERATION_APPEND, /* behind the last key of an integer table */
+    OPERATION_DELETE, /* whether it is there or not */
+    OPERATION_DELETE_RANGE,
+} operation_t;
+
+/* Makes room for a change and returns where its value goes. */
+static uint8_t *put_change(buffer_t *changes, operation_t operation, table_id_t table,
+                           const void *key, size_t key_bytes, size_t value_bytes) {
+    size_t bytes = CHANGE_HEAD_BYTES + key_bytes + value_bytes;
+    uint8_t *at = (uint8_t *)(void *)buffer_reserve(changes, bytes);
+    row_writer_t writer = {.at = at, .end = at + bytes};
+    row_put_u8(&writer, (uint8_t)operation);
+    row_put_u8(&writer, (uint8_t)table);
+    row_put_u16(&writer, (uint16_t)key_bytes);
+    row_put_u32(&writer, (uint32_t)value_bytes);
+    row_put_bytes(&writer, key, key_bytes);
+    changes->length += bytes;
+    return writer.at;
+}
+
+static void put_meta(buffer_t *changes, const char *key, const void *row, size_t row_bytes) {
+    memcpy(put_change(changes, OPERATION_PUT, TABLE_META, key, strlen(key), row_bytes), row,
+           row_bytes);
+}
+
+static store_error_t put_message(buffer_t *changes, const message_t *message) {
+    const message_links_t links = {.mailbox = message->mailbox,
+                                   .seq = message->seq,
+                                   .previous = message->previous,
+                                   .jump = message->jump};
+    if (!message_links_lead_back(&links, message->position)) {
+        return STORE_CORRUPT;
+    }
+    message_row_encode(put_change(changes, OPERATION_APPEND, TABLE_LOG, &message->position,
+                                  sizeof message->position, message_row_bytes(message)),
+                       message);
+    return STORE_OK;
+}
+
+static void put_position(buffer_t *changes, const char *key, uint64_t position) {
+    uint8_t row[CHECKPOINT_ROW_BYTES];
+    checkpoint_row_encode(row, position);
+    put_meta(changes, key, row, sizeof row);
+}
+
+static void put_floor(buffer_t *changes, const floor_record_t *floor) {
+    uint8_t row[FLOOR_ROW_BYTES];
+    floor_row_encode(row, floor);
+    put_meta(changes, LMDB_META_FLOOR, row, sizeof row);
+}
+
+static void put_messages_gone(buffer_t *changes, const messages_gone_record_t *gone) {
+    static const table_id_t tables[] = {TABLE_LOG, TABLE_VERDICTS};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        memcpy(put_change(changes, OPERATION_DELETE_RANGE, tables[i], &gone->first,
+                          sizeof gone->first, sizeof gone->last),
+               &gone->last, sizeof gone->last);
+    }
+}
+
+static void put_small_row(buffer_t *changes, const record_t *record) {
+    uint8_t key[RECORD_KEY_BYTES_MAX];
+    uint8_t row[RECORD_ROW_BYTES_MAX];
+    ASSERT(record_kind_is_row(record->kind));
+    size_t key_bytes = record_key_encode(key, record->kind, record);
+    size_t row_bytes = record_row_encode(row, record);
+    uint8_t *at = put_change(changes, OPERATION_PUT, TABLE_ROWS, key, key_bytes, row_bytes);
+    memcpy(at, row, row_bytes);
+}
+
+static void delete_small_row(buffer_t *changes, const record_t *record) {
+    uint8_t key[RECORD_KEY_BYTES_MAX];
+    size_t key_bytes = record_key_encode(key, record_kind_deleted(record->kind), record);
+    (void)put_change(changes, OPERATION_DELETE, TABLE_ROWS, key, key_bytes, 0);
+}
+
+static store_error_t put_record(buffer_t *changes, const record_t *record) {
+    switch (record->kind) {
+    case RECORD_MESSAGE:
+        return put_message(changes, &record->message);
+    case RECORD_HEAD:
+        head_row_encode(put_change(changes, OPERATION_PUT, TABLE_HEADS, &record->head.mailbox,
+                                   sizeof record->head.mailbox, HEAD_ROW_BYTES),
+                        &record->head.head);
+        return STORE_OK;
+    case RECORD_VERDICT:
+        verdict_row_encode(put_change(changes, OPERATION_PUT, TABLE_VERDICTS,
+                                      &record->verdict.position, sizeof record->verdict.position,
+                                      VERDICT_ROW_BYTES),
+                           record->verdict.code);
+        return STORE_OK;
+    case RECORD_CHECKPOINT:
+        put_position(changes, LMDB_META_CHECKPOINT, record->checkpoint.position);
+        return STORE_OK;
+    case RECORD_MESSAGES_GONE:
+        put_messages_gone(changes, &record->messages_gone);
+        return STORE_OK;
+    case RECORD_FLOOR:
+        put_floor(changes, &record->floor);
+        return STORE_OK;
+    case RECORD_CUT:
+        put_position(changes, LMDB_META_CUT, record->cut.position);
+        return STORE_OK;
+    default:
+        if (record_kind_deleted(record->kind) != 0) {
+            delete_small_row(changes, record);
+        } else {
+            put_small_row(changes, record);
+        }
+        return STORE_OK;
+    }
+}
+
+store_error_t changes_encode(buffer_t *changes, const record_t *records, size_t count) {
+    store_error_t error = STORE_OK;
+    for (size_t i = 0; i < count && error == STORE_OK; i++) {
+        error = put_record(changes, &records[i]);
+    }
+    return error;
+}
+
+/* A change as it was read; key and value lie in the bytes. */
+typedef struct change {
+    uint8_t operation, table;
+    size_t key_bytes, value_bytes;
+    const char *key, *value;
+} change_t;
+
+static change_t take_change(row_reader_t *reader) {
+    change_t change = {.operation = row_u8(reader), .table = row_u8(reader)};
+    change.key_bytes = row_u16(reader);
+    change.value_bytes = row_u32(reader);
+    change.key = row_borrow(reader, change.key_bytes);
+    change.value = row_borrow(reader, change.value_bytes);
+    return change;
+}
+
+static int delete_range(MDB_txn *txn, MDB_dbi table, const change_t *change) {
+    uint64_t first, last;
+    if (change->key_bytes != sizeof first || change->value_bytes != sizeof last) {
+        return MDB_CORRUPTED;
+    }
+    memcpy(&first, change->key, sizeof first);
+    memcpy(&last, change->value, sizeof last);
+    return lmdb_delete_range(txn, table, first, last);
+}
+
+static int apply_one(lmdb_store_t *store, MDB_txn *txn, const change_t *change) {
+    uint64_t aligned[(RECORD_KEY_BYTES_MAX + 7) / 8]; /* LMDB reads integer keys as integers */
+    if (change->table >= TABLE_COUNT || change->key_bytes > sizeof aligned) {
+        return MDB_CORRUPTED;
+    }
+    memcpy(aligned, change->key, change->key_bytes);
+    MDB_dbi table = store->tables[change->table];
+    MDB_val key = lmdb_value(aligned, change->key_bytes);
+    MDB_val value = lmdb_value(change->value, change->value_bytes);
+    bool integer = change->table != TABLE_META && change->table != TABLE_ROWS;
+    if (integer && change->key_bytes != sizeof(uint64_t)) {
+        return MDB_CORRUPTED;
+    }
+    switch (change->operation) {
+    case OPERATION_PUT:
+        return mdb_put(txn, table, &key, &value, 0);
+    case OPERATION_APPEND:
+        return mdb_put(txn, table, &key, &value, MDB_APPEND);
+    case OPERATION_DELETE: {
+        int code = mdb_del(txn, table, &key, NULL);
+        return code == MDB_NOTFOUND ? 0 : code;
+    }
+    case OPERATION_DELETE_RANGE:
+        return integer ? delete_range(txn, table, change) : MDB_CORRUPTED;
+    default:
+        return MDB_CORRUPTED;
+    }
+}
+
+int changes_apply(lmdb_store_t *store, MDB_txn *txn, span_t changes) {
+    row_reader_t reader = {.at = changes.bytes, .left = changes.length};
+    int code = 0;
+    while (code == 0 && reader.left > 0) {
+        change_t change = take_change(&reader);
+        code = reader.damaged ? MDB_CORRUPTED : apply_one(store, txn, &change);
+    }
+    return code;
+}

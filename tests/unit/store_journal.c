@@ -1,0 +1,389 @@
+/* links: base store */
+/*
+ * What is committed and not folded is in the journal: it outlives the process, a torn end takes
+ * nothing whole with it, and a run is taken in exactly once.
+ */
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "store/lmdb.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct place {
+    char directory[64];
+    store_t *store;
+} place_t;
+
+static const name_t realm = {.length = 1, .text = "a"};
+
+static void path_of(const place_t *place, const char *name, char path[128]) {
+    (void)snprintf(path, 128, "%s/%s", place->directory, name);
+}
+
+static store_error_t place_open(place_t *place) {
+    return store_lmdb_open(&place->store, place->directory, &realm);
+}
+
+static void place_init(place_t *place) {
+    (void)snprintf(place->directory, sizeof place->directory, "/tmp/realmgate-store-XXXXXX");
+    cr_assert_not_null(mkdtemp(place->directory));
+    place->store = NULL;
+}
+
+static void place_deinit(place_t *place) {
+    static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal"};
+    char path[128];
+    store_close(&place->store);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        path_of(place, names[i], path);
+        (void)unlink(path);
+    }
+    cr_assert_eq(rmdir(place->directory), 0, "something was left in %s", place->directory);
+}
+
+/* Message n of one mailbox is the n-th commit, so what is there can be told by counting. */
+
+static record_t message_number(uint64_t number, const char *text, size_t length) {
+    record_t record;
+    memset(&record, 0, sizeof record);
+    record.kind = RECORD_MESSAGE;
+    record.message = (message_t){.position = number,
+                                 .mailbox = 1,
+                                 .seq = (uint32_t)number,
+                                 .previous = number - 1,
+                                 .time_ms = 1,
+                                 .number = number,
+                                 .from = {"alice", 5},
+                                 .to = {"bob", 3},
+                                 .text = {text, length}};
+    return record;
+}
+
+static void commit_up_to(store_t *store, uint64_t from, uint64_t last) {
+    for (uint64_t number = from; number <= last; number++) {
+        record_t record = message_number(number, "halo", 4);
+        cr_assert_eq(store_commit(store, &record, 1), STORE_OK);
+    }
+}
+
+static bool count_message(void *context, const record_t *record) {
+    uint64_t *count = context;
+    if (record->kind != RECORD_MESSAGE)
+        return true;
+    *count += 1;
+    return record->message.position == *count && record->message.text.length == 4;
+}
+
+static uint64_t messages_in(store_t *store) {
+    uint64_t count = 0;
+    cr_assert_eq(store_load(store, count_message, &count), STORE_OK);
+    return count;
+}
+
+/* A process that commits and ends without closing the store, as one that is killed. */
+static void commit_and_die(place_t *place, uint64_t folded, uint64_t last) {
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        if (place_open(place) != STORE_OK)
+            _exit(1);
+        commit_up_to(place->store, 1, folded);
+        if (folded > 0 && store_fold(place->store) != STORE_OK)
+            _exit(2);
+        commit_up_to(place->store, folded + 1, last);
+        _exit(0);
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+}
+
+static void file_read(const place_t *place, const char *name, buffer_t *bytes) {
+    char path[128];
+    struct stat status;
+    path_of(place, name, path);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    cr_assert(file >= 0 && fstat(file, &status) == 0);
+    buffer_init(bytes);
+    size_t length = (size_t)status.st_size;
+    cr_assert_eq(read(file, buffer_reserve(bytes, length), length), (ssize_t)length);
+    bytes->length = length;
+    (void)close(file);
+}
+
+static void file_write(const place_t *place, const char *name, const void *bytes, size_t length) {
+    char path[128];
+    path_of(place, name, path);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    cr_assert_geq(file, 0);
+    cr_assert_eq(write(file, bytes, length), (ssize_t)length);
+    (void)close(file);
+}
+
+Test(store_journal, a_killed_process_leaves_its_commits) {
+    place_t place;
+    place_init(&place);
+    commit_and_die(&place, 10, 25);
+    for (int round = 0; round < 2; round++) {
+        cr_assert_eq(place_open(&place), STORE_OK);
+        cr_assert_eq(messages_in(place.store), 25);
+        cr_assert_not(store_unfolded(place.store));
+        store_close(&place.store);
+    }
+    place_deinit(&place);
+}
+
+Test(store_journal, reads_see_what_is_not_folded) {
+    place_t place;
+    place_init(&place);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_not(store_unfolded(place.store));
+    for (uint64_t number = 1; number <= 50; number++) {
+        commit_up_to(place.store, number, number);
+        cr_assert(store_unfolded(place.store));
+        cr_assert_eq(messages_in(place.store), number);
+        if (number % 7 == 0)
+            cr_assert_eq(store_fold(place.store), STORE_OK);
+        cr_assert_eq(messages_in(place.store), number);
+    }
+    place_deinit(&place);
+}
+
+/* Wherever the journal ends, and whatever byte of it is wrong: the commits before are all there. */
+Test(store_journal, a_torn_end_takes_nothing_whole_with_it) {
+    place_t place;
+    place_init(&place);
+    commit_and_die(&place, 3, 23);
+    buffer_t store, journal;
+    file_read(&place, "store.mdb", &store);
+    file_read(&place, "store.mdb-journal", &journal);
+    size_t used = journal.length;
+    while (used > 0 && journal.bytes[used - 1] == 0)
+        used--;
+    cr_assert(used > 20 * 50 && used < 20 * 200, "%zu bytes for 20 frames", used);
+    uint64_t last = 3;
+    for (size_t cut = 0; cut <= used; cut += 3) {
+        bool flips = cut % 2 == 1 && cut < used;
+        char *bytes = malloc(journal.length);
+        memcpy(bytes, journal.bytes, journal.length);
+        if (flips)
+            bytes[cut] = (char)(bytes[cut] ^ 0x10);
+        else
+            memset(bytes + cut, 0, used - cut);
+        file_write(&place, "store.mdb", store.bytes, store.length);
+        file_write(&place, "store.mdb-journal", bytes, journal.length);
+        free(bytes);
+        cr_assert_eq(place_open(&place), STORE_OK);
+        uint64_t count = messages_in(place.store);
+        cr_assert(count >= last && count <= 3 + cut * 20 / used + 1, "%lu after %zu of %zu bytes",
+                  (unsigned long)count, cut, used);
+        last = count;
+        commit_up_to(place.store, count + 1, count + 2);
+        store_close(&place.store);
+    }
+    cr_assert_geq(last, 22);
+    buffer_deinit(&store);
+    buffer_deinit(&journal);
+    place_deinit(&place);
+}
+
+/* What was folded must not be taken in once more, nor what belongs to another store. */
+Test(store_journal, a_run_of_another_time_or_store_is_left_alone) {
+    place_t place, other;
+    buffer_t journal;
+    place_init(&place);
+    commit_and_die(&place, 5, 9);
+    file_read(&place, "store.mdb-journal", &journal);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    commit_up_to(place.store, 10, 12);
+    store_close(&place.store);
+    file_write(&place, "store.mdb-journal", journal.bytes, journal.length);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 12);
+    commit_up_to(place.store, 13, 13);
+    store_close(&place.store);
+    place_init(&other);
+    commit_and_die(&other, 7, 8);
+    file_write(&other, "store.mdb-journal", journal.bytes, journal.length);
+    cr_assert_eq(place_open(&other), STORE_OK);
+    cr_assert_eq(messages_in(other.store), 7);
+    buffer_deinit(&journal);
+    place_deinit(&other);
+    place_deinit(&place);
+}
+
+/* The copy must not take in what the original goes on to write. */
+Test(store_journal, a_backup_has_a_run_of_its_own) {
+    place_t place, restored;
+    char copy[128], target[128];
+    place_init(&place);
+    place_init(&restored);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    commit_up_to(place.store, 1, 5);
+    path_of(&restored, "copy", copy);
+    path_of(&restored, "store.mdb", target);
+    cr_assert_eq(store_backup(place.store, copy, (span_t){"", 0}), STORE_OK);
+    cr_assert_eq(rename(copy, target), 0);
+    commit_up_to(place.store, 6, 8);
+    buffer_t journal;
+    file_read(&place, "store.mdb-journal", &journal);
+    file_write(&restored, "store.mdb-journal", journal.bytes, journal.length);
+    cr_assert_eq(place_open(&restored), STORE_OK);
+    cr_assert_eq(messages_in(restored.store), 5);
+    buffer_deinit(&journal);
+    place_deinit(&restored);
+    place_deinit(&place);
+}
+
+/* A commit that fills the journal folds what is in it; one that is longer than it goes beside it.
+ */
+Test(store_journal, commits_of_every_size_find_their_way) {
+    static char text[BODY_BYTES_MAX];
+    enum { BATCH = 400 };
+    place_t place;
+    place_init(&place);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    memset(text, 'x', sizeof text);
+    record_t *batch = calloc(BATCH, sizeof *batch);
+    uint64_t position = 0;
+    for (size_t round = 0; round < 60; round++) {
+        size_t count = round % 9 == 8 ? BATCH : 1 + round * 5 % 90;
+        for (size_t i = 0; i < count; i++)
+            batch[i] = message_number(++position, text, sizeof text);
+        cr_assert_eq(store_commit(place.store, batch, count), STORE_OK);
+    }
+    free(batch);
+    for (int round = 0; round < 2; round++) {
+        message_age_t ages[2];
+        uint32_t found = 0;
+        bool end = false;
+        cr_assert_eq(store_oldest(place.store, position - 2, ages, 2, &found, &end), STORE_OK);
+        cr_assert(found == 2 && end && ages[1].position == position);
+        store_close(&place.store);
+        cr_assert_eq(place_open(&place), STORE_OK);
+    }
+    place_deinit(&place);
+}
+
+/* Nothing of a batch with an error stays, and what was committed before it does. */
+Test(store_journal, a_refused_batch_leaves_what_is_not_folded) {
+    place_t place;
+    place_init(&place);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    commit_up_to(place.store, 1, 9);
+    record_t batch[2] = {message_number(10, "halo", 4), message_number(4, "halo", 4)};
+    cr_assert_eq(store_commit(place.store, batch, 2), STORE_CORRUPT);
+    cr_assert_eq(messages_in(place.store), 9);
+    commit_up_to(place.store, 10, 11);
+    cr_assert_eq(messages_in(place.store), 11);
+    store_close(&place.store);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 11);
+    place_deinit(&place);
+}
+
+/* Readers. */
+
+static bool count_dumped(void *context, const record_t *record) {
+    *(uint64_t *)context += record->kind == RECORD_MESSAGE ? 1 : 0;
+    return true;
+}
+
+static store_error_t dump_count(const place_t *place, uint64_t *count) {
+    store_t *store;
+    name_t name;
+    *count = 0;
+    store_error_t error = store_lmdb_open_reader(&store, place->directory, &name);
+    if (error == STORE_OK)
+        error = store_dump(store, count_dumped, count);
+    store_close(&store);
+    return error;
+}
+
+Test(store_journal, a_reader_takes_in_what_a_killed_process_left) {
+    place_t place;
+    uint64_t count;
+    place_init(&place);
+    commit_and_die(&place, 4, 11);
+    cr_assert_eq(dump_count(&place, &count), STORE_OK);
+    cr_assert_eq(count, 11);
+    place_deinit(&place);
+}
+
+Test(store_journal, a_reader_waits_for_the_fold) {
+    place_t place;
+    place_init(&place);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    commit_up_to(place.store, 1, 6);
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        uint64_t count;
+        _exit(dump_count(&place, &count) == STORE_OK ? (int)count : 100);
+    }
+    int status = 0;
+    for (int i = 0; i < 20; i++) {
+        const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+        (void)nanosleep(&moment, NULL);
+        cr_assert_eq(waitpid(child, &status, WNOHANG), 0, "it did not wait");
+    }
+    commit_up_to(place.store, 7, 7);
+    cr_assert_eq(store_fold(place.store), STORE_OK);
+    commit_up_to(place.store, 8, 8);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7, "status %d", status);
+    place_deinit(&place);
+}
+
+/* ---- stores of before ---- */
+
+static void make_schema_one(const place_t *place) {
+    char path[128];
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi meta;
+    path_of(place, "store.mdb", path);
+    cr_assert_eq(mdb_env_create(&env), 0);
+    cr_assert_eq(mdb_env_set_maxdbs(env, 5), 0);
+    cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), 0);
+    cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_dbi_open(txn, "meta", 0, &meta), 0);
+    char schema[] = "schema", journal[] = "journal", one[] = {1, 0, 0, 0};
+    MDB_val key = {.mv_size = 6, .mv_data = schema};
+    MDB_val row = {.mv_size = 4, .mv_data = one};
+    cr_assert_eq(mdb_put(txn, meta, &key, &row, 0), 0);
+    key = (MDB_val){.mv_size = 7, .mv_data = journal};
+    cr_assert_eq(mdb_del(txn, meta, &key, NULL), 0);
+    cr_assert_eq(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+    path_of(place, "store.mdb-journal", path);
+    cr_assert_eq(unlink(path), 0);
+}
+
+Test(store_journal, a_store_without_a_journal_gets_one) {
+    place_t place;
+    uint64_t count;
+    place_init(&place);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    commit_up_to(place.store, 1, 4);
+    store_close(&place.store);
+    make_schema_one(&place);
+    cr_assert_eq(dump_count(&place, &count), STORE_OK);
+    cr_assert_eq(count, 4);
+    commit_and_die(&place, 0, 0);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    commit_up_to(place.store, 5, 6);
+    store_close(&place.store);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 6);
+    place_deinit(&place);
+}
