@@ -14,7 +14,7 @@
 
 typedef enum operation {
     OPERATION_PUT = 1,
-    OPERATION_APPEND, /* behind the last key of an integer table */
+    OPERATION_APPEND, /* behind the last key of the log */
     OPERATION_DELETE, /* whether it is there or not */
     OPERATION_DELETE_RANGE,
 } operation_t;
@@ -151,22 +151,62 @@ static change_t take_change(row_reader_t *reader) {
     return change;
 }
 
-static int delete_range(MDB_txn *txn, MDB_dbi table, const change_t *change) {
+/* The cursor at the end of the log does not stay there when pages before it go. */
+static int delete_range(lmdb_store_t *store, MDB_dbi table, const change_t *change) {
     uint64_t first, last;
     if (change->key_bytes != sizeof first || change->value_bytes != sizeof last) {
         return MDB_CORRUPTED;
     }
     memcpy(&first, change->key, sizeof first);
     memcpy(&last, change->value, sizeof last);
-    return lmdb_delete_range(txn, table, first, last);
+    int code = lmdb_delete_range(store->writer, table, first, last);
+    if (code != 0 || change->table != TABLE_LOG) {
+        return code;
+    }
+    MDB_val key, row;
+    code = mdb_cursor_get(store->append_cursor, &key, &row, MDB_LAST);
+    return code == MDB_NOTFOUND ? 0 : code;
 }
 
-static int apply_one(lmdb_store_t *store, MDB_txn *txn, const change_t *change) {
+int changes_begin(lmdb_store_t *store) {
+    MDB_val key, row;
+    store->last_position = 0;
+    int code = mdb_cursor_open(store->writer, store->tables[TABLE_LOG], &store->append_cursor);
+    if (code != 0) {
+        store->append_cursor = NULL;
+        return code;
+    }
+    code = mdb_cursor_get(store->append_cursor, &key, &row, MDB_LAST);
+    if (code != 0) {
+        return code == MDB_NOTFOUND ? 0 : code;
+    }
+    if (key.mv_size != sizeof store->last_position) {
+        return MDB_CORRUPTED;
+    }
+    memcpy(&store->last_position, key.mv_data, sizeof store->last_position);
+    return 0;
+}
+
+/* Through a cursor that stays at the end: LMDB sees that no page lies behind and need not search,
+ * as it would with MDB_APPEND. */
+static int append(lmdb_store_t *store, MDB_val *key, MDB_val *row) {
+    uint64_t position;
+    memcpy(&position, key->mv_data, sizeof position);
+    if (position <= store->last_position) {
+        return MDB_KEYEXIST;
+    }
+    int code = mdb_cursor_put(store->append_cursor, key, row, 0);
+    store->last_position = code == 0 ? position : store->last_position;
+    return code;
+}
+
+static int apply_one(lmdb_store_t *store, const change_t *change) {
     uint64_t aligned[(RECORD_KEY_BYTES_MAX + 7) / 8]; /* LMDB reads integer keys as integers */
     if (change->table >= TABLE_COUNT || change->key_bytes > sizeof aligned) {
         return MDB_CORRUPTED;
     }
     memcpy(aligned, change->key, change->key_bytes);
+    MDB_txn *txn = store->writer;
     MDB_dbi table = store->tables[change->table];
     MDB_val key = lmdb_value(aligned, change->key_bytes);
     MDB_val value = lmdb_value(change->value, change->value_bytes);
@@ -178,24 +218,24 @@ static int apply_one(lmdb_store_t *store, MDB_txn *txn, const change_t *change) 
     case OPERATION_PUT:
         return mdb_put(txn, table, &key, &value, 0);
     case OPERATION_APPEND:
-        return mdb_put(txn, table, &key, &value, MDB_APPEND);
+        return change->table == TABLE_LOG ? append(store, &key, &value) : MDB_CORRUPTED;
     case OPERATION_DELETE: {
         int code = mdb_del(txn, table, &key, NULL);
         return code == MDB_NOTFOUND ? 0 : code;
     }
     case OPERATION_DELETE_RANGE:
-        return integer ? delete_range(txn, table, change) : MDB_CORRUPTED;
+        return integer ? delete_range(store, table, change) : MDB_CORRUPTED;
     default:
         return MDB_CORRUPTED;
     }
 }
 
-int changes_apply(lmdb_store_t *store, MDB_txn *txn, span_t changes) {
+int changes_apply(lmdb_store_t *store, span_t changes) {
     row_reader_t reader = {.at = changes.bytes, .left = changes.length};
     int code = 0;
     while (code == 0 && reader.left > 0) {
         change_t change = take_change(&reader);
-        code = reader.damaged ? MDB_CORRUPTED : apply_one(store, txn, &change);
+        code = reader.damaged ? MDB_CORRUPTED : apply_one(store, &change);
     }
     return code;
 }

@@ -15,8 +15,10 @@
  * *changes is of no use. */
 store_error_t changes_encode(buffer_t *changes, const record_t *records, size_t count);
 
-/* Makes the changes in a transaction. Returns an LMDB code: MDB_CORRUPTED for bytes that no encoder
- * of ours writes. */
-int changes_apply(lmdb_store_t *store, MDB_txn *txn, span_t changes);
+/* Makes the store's new writer ready to take changes, and makes changes in it. Each returns an LMDB
+ * code: MDB_CORRUPTED for bytes that no encoder of ours writes, MDB_KEYEXIST for a message that is
+ * not behind the last one. */
+int changes_begin(lmdb_store_t *store);
+int changes_apply(lmdb_store_t *store, span_t changes);
 
 #endif

@@ -19,8 +19,9 @@ static const span_t no_changes = {"", 0};
 void lmdb_writer_drop(lmdb_store_t *store) {
     ASSERT(!store->reading);
     if (store->writer != NULL) {
-        mdb_txn_abort(store->writer);
+        mdb_txn_abort(store->writer); /* and its cursor */
         store->writer = NULL;
+        store->append_cursor = NULL;
     }
 }
 
@@ -28,13 +29,18 @@ static int writer_begin(lmdb_store_t *store) {
     int code = mdb_txn_begin(store->env, NULL, 0, &store->writer);
     if (code != 0) {
         store->writer = NULL;
+        return code;
+    }
+    code = changes_begin(store);
+    if (code != 0) {
+        lmdb_writer_drop(store);
     }
     return code;
 }
 
 static int replay_frame(void *context, span_t payload) {
     lmdb_store_t *store = context;
-    return changes_apply(store, store->writer, payload);
+    return changes_apply(store, payload);
 }
 
 /* Begins the transaction anew: what the journal holds, then `changes`. */
@@ -48,7 +54,7 @@ static int writer_build(lmdb_store_t *store, span_t changes) {
     if (error != STORE_OK) {
         return EIO;
     }
-    return code == 0 ? changes_apply(store, store->writer, changes) : code;
+    return code == 0 ? changes_apply(store, changes) : code;
 }
 
 /* A tool that was killed while it read keeps the pages that it saw from being used again: whether
@@ -104,7 +110,7 @@ static store_error_t build_with_room(lmdb_store_t *store, span_t changes, int co
 static store_error_t take(lmdb_store_t *store, span_t changes) {
     int code = store->writer == NULL ? writer_begin(store) : 0;
     if (code == 0) {
-        code = changes_apply(store, store->writer, changes);
+        code = changes_apply(store, changes);
     }
     return build_with_room(store, changes, code);
 }
@@ -118,6 +124,7 @@ static int writer_commit(lmdb_store_t *store, uint64_t *salt) {
     }
     MDB_txn *txn = store->writer;
     store->writer = NULL;
+    store->append_cursor = NULL;
     return mdb_txn_commit(txn);
 }
 

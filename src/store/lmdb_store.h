@@ -46,6 +46,8 @@ typedef struct lmdb_store {
     MDB_txn *reader;           /* the one read transaction: reset while nobody reads */
     MDB_cursor *reader_cursor; /* its cursor on the log */
     MDB_txn *writer;           /* holds what is in the journal; NULL while that is empty */
+    MDB_cursor *append_cursor; /* of the writer, at the end of the log */
+    uint64_t last_position;    /* of the log, as the writer sees it */
     MDB_txn *view;             /* during a read: whichever of them has everything */
     MDB_cursor *log_cursor;    /* during a read: on the log of the view */
     MDB_cursor *load_cursor;   /* of a load under way, on another table */

@@ -1,26 +1,53 @@
 /*
  * Cursors over the bytes of one row: a writer that asserts its room and a reader that remembers
- * that it ran out. Little endian.
+ * that it ran out. Little endian. Those that each message of each commit goes through stand here,
+ * so that they are compiled into it.
  */
 #ifndef REALMGATE_STORE_ROW_H
 #define REALMGATE_STORE_ROW_H
 
+#include "base/assert.h"
+
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct row_writer {
     uint8_t *at;
     uint8_t *end;
 } row_writer_t;
 
-void row_put_u8(row_writer_t *writer, uint8_t value);
-void row_put_u16(row_writer_t *writer, uint16_t value);
-void row_put_u32(row_writer_t *writer, uint32_t value);
-void row_put_u64(row_writer_t *writer, uint64_t value);
+static inline void row_put_bytes(row_writer_t *writer, const void *bytes, size_t length) {
+    ASSERT(length <= (size_t)(writer->end - writer->at));
+    if (length > 0) {
+        memcpy(writer->at, bytes, length);
+        writer->at += length;
+    }
+}
+
+static inline void row_put_u8(row_writer_t *writer, uint8_t value) {
+    row_put_bytes(writer, &value, sizeof value);
+}
+
+static inline void row_put_u16(row_writer_t *writer, uint16_t value) {
+    uint16_t little = htole16(value);
+    row_put_bytes(writer, &little, sizeof little);
+}
+
+static inline void row_put_u32(row_writer_t *writer, uint32_t value) {
+    uint32_t little = htole32(value);
+    row_put_bytes(writer, &little, sizeof little);
+}
+
+static inline void row_put_u64(row_writer_t *writer, uint64_t value) {
+    uint64_t little = htole64(value);
+    row_put_bytes(writer, &little, sizeof little);
+}
+
 void row_put_u32_big_endian(row_writer_t *writer, uint32_t value);
 void row_put_u64_big_endian(row_writer_t *writer, uint64_t value);
-void row_put_bytes(row_writer_t *writer, const void *bytes, size_t length);
 
 /* Once `damaged`, everything read is 0. */
 typedef struct row_reader {
@@ -29,15 +56,53 @@ typedef struct row_reader {
     bool damaged;
 } row_reader_t;
 
-uint8_t row_u8(row_reader_t *reader);
-uint16_t row_u16(row_reader_t *reader);
-uint32_t row_u32(row_reader_t *reader);
-uint64_t row_u64(row_reader_t *reader);
+/* The next `length` bytes where they are; NULL if there are fewer. */
+static inline const char *row_borrow(row_reader_t *reader, size_t length) {
+    if (reader->damaged || length > reader->left) {
+        reader->damaged = true;
+        return NULL;
+    }
+    const char *bytes = reader->at;
+    reader->at += length;
+    reader->left -= length;
+    return bytes;
+}
+
+static inline void row_bytes(row_reader_t *reader, void *bytes, size_t length) {
+    const char *source = row_borrow(reader, length);
+    if (source == NULL) {
+        memset(bytes, 0, length);
+    } else {
+        memcpy(bytes, source, length);
+    }
+}
+
+static inline uint8_t row_u8(row_reader_t *reader) {
+    uint8_t value;
+    row_bytes(reader, &value, sizeof value);
+    return value;
+}
+
+static inline uint16_t row_u16(row_reader_t *reader) {
+    uint16_t little;
+    row_bytes(reader, &little, sizeof little);
+    return le16toh(little);
+}
+
+static inline uint32_t row_u32(row_reader_t *reader) {
+    uint32_t little;
+    row_bytes(reader, &little, sizeof little);
+    return le32toh(little);
+}
+
+static inline uint64_t row_u64(row_reader_t *reader) {
+    uint64_t little;
+    row_bytes(reader, &little, sizeof little);
+    return le64toh(little);
+}
+
 uint32_t row_u32_big_endian(row_reader_t *reader);
 uint64_t row_u64_big_endian(row_reader_t *reader);
-void row_bytes(row_reader_t *reader, void *bytes, size_t length);
-/* The next `length` bytes where they are; NULL if there are fewer. */
-const char *row_borrow(row_reader_t *reader, size_t length);
 /* One byte of flags of which only those in `known` may be set. */
 uint8_t row_flags(row_reader_t *reader, uint8_t known);
 /* True if the row was read to its last byte and nothing was damaged. */
