@@ -1,0 +1,1 @@
+"""What is measured: ours, the floors, and servers that people would take instead."""

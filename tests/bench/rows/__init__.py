@@ -1,0 +1,1 @@
+"""The rows of the table of goals, by what has to run for them."""
