@@ -44,7 +44,7 @@ OUTSIDE = {
     "base": LIBC | PROCESS | {"sodium.h"},
     "wire": LIBC | {"jansson.h"},
     "core": PURE | {"stdio.h"},  # for snprintf; check_symbols.py keeps the rest of it out
-    "store": LIBC | PROCESS | {"lmdb.h"},
+    "store": LIBC | PROCESS | {"lmdb.h", "xxhash.h"},
     "net": LIBC | PROCESS | SOCKETS | {"czmq.h", "sanitizer/tsan_interface.h", "zmq.h"},
     "app": LIBC | PROCESS | APP_SOCKETS | {"czmq.h", "sodium.h", "systemd/sd-daemon.h", "zmq.h"},
 }
