@@ -20,6 +20,9 @@ void arena_deinit(arena_t *arena);
  * never returns NULL. */
 void *arena_alloc(arena_t *arena, size_t bytes);
 
+/* The same, with whatever stands there. */
+void *arena_take(arena_t *arena, size_t bytes);
+
 /* Forgets all allocations, keeps one block for the next round. */
 void arena_reset(arena_t *arena);
 

@@ -10,6 +10,9 @@
 /* Zeroed memory; the caller frees with memory_free. bytes = 0 gives a unique pointer. */
 void *memory_alloc(size_t bytes);
 
+/* The same, beginning at a cache line. */
+void *memory_alloc_lines(size_t bytes);
+
 /* Like realloc; new bytes are not zeroed. */
 void *memory_resize(void *memory, size_t bytes);
 

@@ -34,7 +34,8 @@ void effects_deinit(effects_t *effects);
 /* Empties the lists and frees what the arena holds beyond its first block. */
 void effects_reset(effects_t *effects);
 
-/* Each appends a zeroed element and returns it, valid until the next append to the same list. */
+/* Each appends an element and returns it, valid until the next append to the same list. It is
+ * zeroed; of a record's and a reply's union at least what its kind has. */
 record_t *effects_record(effects_t *effects, record_kind_t kind);
 reply_t *effects_reply(effects_t *effects, ticket_t ticket, reply_kind_t kind);
 peer_send_t *effects_send(effects_t *effects, const peer_channel_t *channel);

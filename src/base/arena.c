@@ -49,7 +49,7 @@ static void arena_add_block(arena_t *arena, size_t bytes) {
     arena->blocks = block;
 }
 
-void *arena_alloc(arena_t *arena, size_t bytes) {
+void *arena_take(arena_t *arena, size_t bytes) {
     size_t alignment = _Alignof(max_align_t);
     ASSERT(bytes <= SIZE_MAX / 4);
     size_t wanted = (bytes + alignment - 1) / alignment * alignment;
@@ -61,8 +61,11 @@ void *arena_alloc(arena_t *arena, size_t bytes) {
     void *memory = block->bytes + block->used;
     block->used += wanted;
     ASSERT(block->used <= block->room);
-    memset(memory, 0, wanted);
     return memory;
+}
+
+void *arena_alloc(arena_t *arena, size_t bytes) {
+    return memset(arena_take(arena, bytes), 0, bytes);
 }
 
 /* The newest block is the roomiest of the ordinary ones. One of extraordinary size is not kept:

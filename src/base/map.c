@@ -26,6 +26,12 @@ typedef struct map_head {
     /* the key follows, then the value, each padded to MAP_ALIGNMENT */
 } map_head_t;
 
+/* The hash stands here too, so that a probe looks at no entry but the one that it is about. */
+typedef struct map_slot {
+    uint32_t hash;
+    uint32_t entry; /* 0 = empty, else the entry's index + 1 */
+} map_slot_t;
+
 struct map {
     size_t key_bytes;
     bool of_ids; /* the faster hash will do */
@@ -37,7 +43,7 @@ struct map {
     size_t first; /* no entry before this one is live: a queue's dead front costs nothing */
     size_t room;  /* of the array; a power of two, or 0 before the first map_put */
     char *entries;
-    uint32_t *slots; /* 0 = empty, else the entry's index + 1 */
+    map_slot_t *slots;
     uint8_t seed[crypto_shorthash_KEYBYTES];
 };
 
@@ -139,9 +145,12 @@ static map_head_t *map_find(const map_t *map, const void *key, uint32_t hash) {
         return NULL;
     }
     size_t mask = map->room * MAP_SLOTS_PER_ENTRY - 1;
-    for (size_t slot = hash & mask; map->slots[slot] != 0; slot = (slot + 1) & mask) {
-        map_head_t *head = map_entry(map, map->slots[slot] - 1);
-        if (head->hash == hash && head->live && map_key_equal(map, head, key)) {
+    for (size_t slot = hash & mask; map->slots[slot].entry != 0; slot = (slot + 1) & mask) {
+        if (map->slots[slot].hash != hash) {
+            continue;
+        }
+        map_head_t *head = map_entry(map, map->slots[slot].entry - 1);
+        if (head->live && map_key_equal(map, head, key)) {
             return head;
         }
     }
@@ -151,10 +160,10 @@ static map_head_t *map_find(const map_t *map, const void *key, uint32_t hash) {
 static void map_index(map_t *map, uint32_t hash, size_t index) {
     size_t mask = map->room * MAP_SLOTS_PER_ENTRY - 1;
     size_t slot = hash & mask;
-    while (map->slots[slot] != 0) {
+    while (map->slots[slot].entry != 0) {
         slot = (slot + 1) & mask;
     }
-    map->slots[slot] = (uint32_t)index + 1;
+    map->slots[slot] = (map_slot_t){.hash = hash, .entry = (uint32_t)index + 1};
 }
 
 /* Moves the live entries, in their order, to an array that they fill by half at most. Returns the

@@ -8,9 +8,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The smallest array that memory_grow makes, in elements: growing 1, 2, 4 is not worth it. */
 #define GROW_ELEMENTS_MIN 8
+
+#define CACHE_LINE_BYTES 64
 
 static void *memory_or_stop(void *memory, size_t bytes) {
     if (memory == NULL) {
@@ -23,6 +26,14 @@ static void *memory_or_stop(void *memory, size_t bytes) {
 void *memory_alloc(size_t bytes) {
     size_t wanted = bytes > 0 ? bytes : 1;
     return memory_or_stop(calloc(1, wanted), wanted);
+}
+
+void *memory_alloc_lines(size_t bytes) {
+    ASSERT(bytes > 0 && bytes <= SIZE_MAX - CACHE_LINE_BYTES);
+    size_t wanted = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
+    void *memory = memory_or_stop(aligned_alloc(CACHE_LINE_BYTES, wanted), wanted);
+    memset(memory, 0, wanted);
+    return memory;
 }
 
 void *memory_resize(void *memory, size_t bytes) {

@@ -154,9 +154,9 @@ void account_hash_ready(turn_t *turn, const pending_t *pending, const password_h
 }
 
 static void leave_groups(turn_t *turn, const user_t *user) {
-    while (user->group_count > 0) {
+    while (user->groups != NULL) {
         member_record_t *record = &effects_record(turn->effects, RECORD_MEMBER_GONE)->member;
-        record->group = user->groups[0];
+        record->group = user->groups->ids[0];
         record->user = user->record.id;
         model_drop_member(turn->state, record);
     }
@@ -190,8 +190,8 @@ void account_list(call_t *call) {
     const state_t *state = turn->state;
     user_status_t *rows = arena_alloc(&turn->effects->arena, state->user_count * sizeof(*rows));
     uint32_t count = 0;
-    for (size_t i = 0; i < state->user_count; i++) {
-        const user_record_t *record = &state->users[i].record;
+    for (uint32_t id = 1; id <= state->user_count; id++) {
+        const user_record_t *record = &user_row(state, id)->record;
         if (!record->gone)
             rows[count++] = (user_status_t){record->name, record->is_operator};
     }

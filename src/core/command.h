@@ -70,10 +70,14 @@ const command_t *command_table(size_t *count);
 /* Fills the table that words are looked up in: 0, or the number of a row, from 1. */
 void command_index(uint8_t rows[COMMAND_SLOTS]);
 
-/* Looks the request up, checks arity and who asks, and runs its handler. False, and nothing is
+/* Looks the request up, checks arity and who asks (`session`, NULL = nobody), and runs its handler,
+ * behind which the session may have moved. False, and nothing is
  * done: the first request with its ref is still under way; `awaited` is what to ref_wait for. */
-bool command_run(turn_t *turn, ticket_t ticket, const request_t *request, const char *line,
-                 uint8_t awaited[REF_DIGEST_BYTES]);
+bool command_run(turn_t *turn, ticket_t ticket, const session_t *session, const request_t *request,
+                 const char *line, uint8_t awaited[REF_DIGEST_BYTES]);
+
+/* A hint: the request will soon be run. Begins to bring what it touches into the cache. */
+void command_prefetch(const state_t *state, const request_t *request, const char *line);
 
 /* The handlers, by the file they live in. */
 command_handler_t session_auth, session_resume, session_logout, session_ping, session_quit,

@@ -6,6 +6,7 @@
 
 #include "answer.h"
 #include "base/assert.h"
+#include "base/text.h"
 #include "ref.h"
 #include "session.h"
 
@@ -222,10 +223,9 @@ static void run(call_t *call, const request_t *request, const char *line) {
         call->command->handler(call);
 }
 
-bool command_run(turn_t *turn, ticket_t ticket, const request_t *request, const char *line,
-                 uint8_t awaited[REF_DIGEST_BYTES]) {
+bool command_run(turn_t *turn, ticket_t ticket, const session_t *session, const request_t *request,
+                 const char *line, uint8_t awaited[REF_DIGEST_BYTES]) {
     state_t *state = turn->state;
-    const session_t *session = map_get(state->sessions, &ticket.connection);
     call_t call = {.turn = turn, .ticket = ticket, .admin = request->admin};
     call.source = request->source;
     request_t bare = *request;
@@ -246,6 +246,14 @@ bool command_run(turn_t *turn, ticket_t ticket, const request_t *request, const 
     else
         run(&call, &bare, line);
     return true;
+}
+
+void command_prefetch(const state_t *state, const request_t *request, const char *line) {
+    name_t name;
+    if (request->token_count < 2 || request->token_count > REQUEST_TOKENS_MAX)
+        return;
+    if (is_word("SEND", token(request, line, 0)) && name_parse(&name, token(request, line, 1)))
+        user_prefetch(state, &name);
 }
 
 void session_help(call_t *call) {

@@ -35,25 +35,47 @@ void effects_reset(effects_t *effects) {
     arena_reset(&effects->arena);
 }
 
+/* The two that come with every message; the others are cleared as far as the largest reaches. */
+static size_t record_bytes(record_kind_t kind) {
+    switch (kind) {
+    case RECORD_MESSAGE:
+        return offsetof(record_t, message) + sizeof(message_t);
+    case RECORD_HEAD:
+        return offsetof(record_t, head) + sizeof(head_record_t);
+    default:
+        return sizeof(record_t);
+    }
+}
+
 record_t *effects_record(effects_t *effects, record_kind_t kind) {
     ASSERT(kind > 0 && kind < RECORD_KIND_COUNT);
     effects->records = memory_grow(effects->records, &effects->record_room,
                                    effects->record_count + 1, sizeof(record_t));
     record_t *record = &effects->records[effects->record_count++];
-    /* A stream row is ten times the size of the others: clear only what a message needs. */
-    if (kind == RECORD_MESSAGE)
-        memset(&record->message, 0, sizeof(record->message));
-    else
-        memset(record, 0, sizeof(*record));
+    memset(record, 0, record_bytes(kind));
     record->kind = kind;
     return record;
+}
+
+/* What CHECKSERVER says is ten times the size of the other answers. */
+static size_t reply_bytes(reply_kind_t kind) {
+    switch (kind) {
+    case REPLY_TEXT:
+        return offsetof(reply_t, text) + sizeof(((reply_t *)NULL)->text);
+    case REPLY_ERROR:
+        return offsetof(reply_t, error) + sizeof(((reply_t *)NULL)->error);
+    case REPLY_PAGE:
+        return offsetof(reply_t, page) + sizeof(((reply_t *)NULL)->page);
+    default:
+        return sizeof(reply_t);
+    }
 }
 
 reply_t *effects_reply(effects_t *effects, ticket_t ticket, reply_kind_t kind) {
     effects->replies = memory_grow(effects->replies, &effects->reply_room, effects->reply_count + 1,
                                    sizeof(reply_t));
     reply_t *reply = &effects->replies[effects->reply_count++];
-    memset(reply, 0, sizeof(*reply));
+    memset(reply, 0, reply_bytes(kind));
     reply->ticket = ticket;
     reply->kind = kind;
     return reply;
@@ -142,7 +164,7 @@ reply_t reply_refused(const reply_t *reply) {
 }
 
 span_t effects_copy(effects_t *effects, span_t bytes) {
-    char *copy = arena_alloc(&effects->arena, bytes.length);
+    char *copy = arena_take(&effects->arena, bytes.length);
     if (bytes.length > 0)
         memcpy(copy, bytes.bytes, bytes.length);
     return (span_t){.bytes = copy, .length = bytes.length};

@@ -151,7 +151,7 @@ void group_send(call_t *call) {
     const user_t *from = user_find(turn->state, call->user);
     message_t *message = mailbox_append(turn, mailbox);
     message->group = true;
-    message->from = effects_copy(turn->effects, name_span(&from->record.name));
+    message->from = name_span(&from->record.name); /* lent by the row, see model.h */
     message->to = effects_copy(turn->effects, name_span(&group->record.name));
     message->text = effects_copy(turn->effects, text);
     listen_notify(turn, message);
@@ -178,10 +178,11 @@ static void group_row(turn_t *turn, const group_t *group, group_status_t *row) {
 void group_check(call_t *call) {
     turn_t *turn = call->turn;
     const user_t *user = user_find(turn->state, call->user);
-    group_status_t *rows = arena_alloc(&turn->effects->arena, user->group_count * sizeof(*rows));
-    for (size_t i = 0; i < user->group_count; i++)
-        group_row(turn, group_find(turn->state, user->groups[i]), &rows[i]);
+    size_t count = user_group_count(user);
+    group_status_t *rows = arena_alloc(&turn->effects->arena, count * sizeof(*rows));
+    for (size_t i = 0; i < count; i++)
+        group_row(turn, group_find(turn->state, user->groups->ids[i]), &rows[i]);
     reply_t *reply = effects_reply(turn->effects, call->ticket, REPLY_GROUPS);
-    reply->groups.count = (uint32_t)user->group_count;
+    reply->groups.count = (uint32_t)count;
     reply->groups.rows = rows;
 }

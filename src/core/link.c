@@ -50,6 +50,27 @@ const char *link_refusal_reason(peer_refusal_t refusal) {
     }
 }
 
+static int64_t due_us(const realm_t *realm) {
+    if (realm->record.gone || realm->record.leaving || !realm->record.linked)
+        return INT64_MAX;
+    int64_t due = stream_due_us(realm);
+    if (realm->due_us < due)
+        due = realm->due_us;
+    return realm->expire_us < due ? realm->expire_us : due;
+}
+
+void link_note_due(state_t *state, const realm_t *realm) {
+    int64_t due = due_us(realm);
+    if (due < state->links_due_us)
+        state->links_due_us = due;
+}
+
+static void note_all(state_t *state) {
+    state->links_due_us = INT64_MAX;
+    for (size_t i = 0; i < state->realm_count; i++)
+        link_note_due(state, &state->realms[i]);
+}
+
 static void allow(effects_t *effects, const uint8_t key[KEY_BYTES]) {
     memcpy(effects_dial(effects, DIAL_ALLOW)->key, key, KEY_BYTES);
 }
@@ -94,6 +115,7 @@ void link_store(turn_t *turn, realm_t *realm, const address_t *address) {
         return;
     realm->record.linked = true;
     realm->record.address = *address;
+    link_note_due(turn->state, realm);
     effects_record(turn->effects, RECORD_REALM)->realm = realm->record;
 }
 
@@ -108,6 +130,7 @@ void link_dial(turn_t *turn, realm_t *realm) {
     *(uint32_t *)map_put(state->dials, &realm->dial) = realm->record.id;
     realm->phase = LINK_DIALLING;
     realm->due_us = turn->now_us + HANDSHAKE_MS * 1000LL;
+    link_note_due(state, realm);
 }
 
 void link_greet(turn_t *turn, uint64_t dial, const name_t *realm, const address_t *address,
@@ -138,6 +161,7 @@ void link_up(turn_t *turn, realm_t *realm, uint64_t dial, int64_t greeted_us,
     realm->pull = 0;
     realm->due_us = turn->now_us;
     stream_heard(turn, realm, standing, true);
+    link_note_due(turn->state, realm);
     realm_touch(turn->state, realm);
     effects_log(turn->effects, "link-up", &realm->record.name);
 }
@@ -171,6 +195,7 @@ static void back_off(turn_t *turn, realm_t *realm) {
     int64_t wait_us = backoff * 1000 - (int64_t)(draw % 500) * backoff;
     ASSERT(wait_us > 0);
     realm->due_us = turn->now_us + wait_us;
+    link_note_due(turn->state, realm);
 }
 
 void link_down(turn_t *turn, realm_t *realm, const char *reason, bool is_open) {
@@ -203,6 +228,7 @@ void link_sign_of_life(turn_t *turn, realm_t *realm) {
         realm->backoff_ms = HEARTBEAT_MS / 2;
     if (realm->due_us > soon_us + HEARTBEAT_MS * 1000LL)
         realm->due_us = soon_us;
+    link_note_due(turn->state, realm);
 }
 
 void link_pong(turn_t *turn, realm_t *realm, uint64_t correlation, uint64_t stamp) {
@@ -246,6 +272,7 @@ void link_start(turn_t *turn) {
         if (!realm->record.leaving)
             link_dial(turn, realm);
     }
+    note_all(state);
 }
 
 static realm_t *realm_of_dial(const state_t *state, uint64_t dial) {
@@ -319,23 +346,10 @@ static void tick_one(turn_t *turn, realm_t *realm) {
 }
 
 void link_tick(turn_t *turn) {
-    for (size_t i = 0; i < turn->state->realm_count; i++)
-        tick_one(turn, &turn->state->realms[i]);
-}
-
-int64_t link_due_us(const state_t *state) {
-    int64_t due = INT64_MAX;
-    for (size_t i = 0; i < state->realm_count; i++) {
-        const realm_t *realm = &state->realms[i];
-        if (realm->record.gone || realm->record.leaving || !realm->record.linked)
-            continue;
-        int64_t stream = stream_due_us(realm);
-        if (stream < due)
-            due = stream;
-        if (realm->due_us < due)
-            due = realm->due_us;
-        if (realm->expire_us < due)
-            due = realm->expire_us;
-    }
-    return due;
+    state_t *state = turn->state;
+    if (turn->now_us < state->links_due_us)
+        return;
+    for (size_t i = 0; i < state->realm_count; i++)
+        tick_one(turn, &state->realms[i]);
+    note_all(state);
 }

@@ -45,7 +45,8 @@ void link_start(turn_t *turn);
 void link_dialled(turn_t *turn, uint64_t dial);
 void link_dial_lost(turn_t *turn, uint64_t dial, dial_error_t error);
 void link_tick(turn_t *turn);
-int64_t link_due_us(const state_t *state);
+/* The link has something to do at another time than before: called where that may be earlier. */
+void link_note_due(state_t *state, const realm_t *realm);
 
 /* Plain words for people, always the same ones. */
 const char *link_dial_reason(dial_error_t error);

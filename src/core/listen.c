@@ -60,15 +60,17 @@ static span_t mailbox_text(turn_t *turn, mailbox_t mailbox) {
 }
 
 static uint64_t *add_listeners(uint64_t *to, const user_t *user) {
-    memcpy(to, user->listeners, user->listener_count * sizeof(*to));
-    return to + user->listener_count;
+    const connection_list_t *list = user->listeners;
+    ASSERT(list != NULL && list->count > 0);
+    memcpy(to, list->connections, list->count * sizeof(*to));
+    return to + list->count;
 }
 
 /* The connections of all members of a group that listen. */
 static void group_connections(turn_t *turn, const group_t *group, news_t *news) {
     size_t count = 0;
     for (size_t i = 0; i < group->listener_count; i++)
-        count += user_find(turn->state, group->listeners[i])->listener_count;
+        count += user_listener_count(user_find(turn->state, group->listeners[i]));
     uint64_t *connections = arena_alloc(&turn->effects->arena, count * sizeof(*connections));
     uint64_t *end = connections;
     for (size_t i = 0; i < group->listener_count; i++)
@@ -79,11 +81,11 @@ static void group_connections(turn_t *turn, const group_t *group, news_t *news) 
 }
 
 static void user_connections(turn_t *turn, const user_t *user, news_t *news) {
-    size_t bytes = user->listener_count * sizeof(*user->listeners);
-    uint64_t *connections = arena_alloc(&turn->effects->arena, bytes);
+    size_t count = user_listener_count(user);
+    uint64_t *connections = arena_alloc(&turn->effects->arena, count * sizeof(*connections));
     (void)add_listeners(connections, user);
     news->connections = connections;
-    news->connection_count = (uint32_t)user->listener_count;
+    news->connection_count = (uint32_t)count;
 }
 
 /* A burst to a large group shares one list of connections, and the name of the mailbox. */
@@ -108,7 +110,7 @@ void listen_notify(turn_t *turn, const message_t *message) {
     const user_t *user = is_users ? user_find(turn->state, owner) : NULL;
     const group_t *group = is_users ? NULL : group_find(turn->state, owner);
     ASSERT(kind != MAILBOX_OUTBOX && (user != NULL || group != NULL));
-    if ((user != NULL ? user->listener_count : group->listener_count) == 0)
+    if (user != NULL ? user->listeners == NULL : group->listener_count == 0)
         return;
     news_t *news = effects_news(turn->effects);
     news->message = *message;

@@ -22,6 +22,9 @@
 /* Positions in a head have 6 bytes. */
 #define MAILBOX_POSITION_END (1ULL << 48)
 
+/* The head of a mailbox whose owner is in the tables; NULL if it is empty. */
+const mailbox_head_t *mailbox_find(const state_t *state, mailbox_t mailbox);
+
 /* The seq of the newest message, 0 if the mailbox is empty. */
 uint32_t mailbox_head(const state_t *state, mailbox_t mailbox);
 

@@ -11,19 +11,59 @@
 
 #include <string.h>
 
+/* The smallest list of a user's: most users are in few groups and listen on one connection. */
+#define LIST_ROOM_MIN 2
+
 static uint32_t id_of(const map_t *map, const void *key) {
     const uint32_t *id = map_get(map, key);
     return id == NULL ? 0 : *id;
 }
 
+user_t *user_row(const state_t *state, uint32_t id) {
+    ASSERT(id > 0 && id <= state->user_count);
+    return &state->user_blocks[(id - 1) / USERS_PER_BLOCK][(id - 1) % USERS_PER_BLOCK];
+}
+
 user_t *user_find(const state_t *state, uint32_t id) {
-    if (id == 0 || id > state->user_count || state->users[id - 1].record.gone)
+    if (id == 0 || id > state->user_count)
         return NULL;
-    return &state->users[id - 1];
+    user_t *user = user_row(state, id);
+    return user->record.gone ? NULL : user;
+}
+
+static uint32_t name_hash(const index_t *index, const name_t *name) {
+    return index_hash(index, name->text, name->length);
+}
+
+/* As name_equal, without a look at the zeros behind the text. */
+static bool name_same(const name_t *a, const name_t *b) {
+    return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+}
+
+/* Begins to bring what a message to a user touches, both lines at once, into the cache. */
+static void user_fetch(const user_t *user) {
+    __builtin_prefetch(&user->mailbox);
+    __builtin_prefetch(&user->record);
 }
 
 user_t *user_named(const state_t *state, const name_t *name) {
-    return user_find(state, id_of(state->user_names, name));
+    uint32_t hash = name_hash(state->user_names, name);
+    size_t cursor = 0;
+    for (;;) {
+        uint32_t id = index_next(state->user_names, hash, &cursor);
+        user_t *user = id == 0 ? NULL : user_row(state, id);
+        if (user != NULL)
+            user_fetch(user);
+        if (user == NULL || name_same(&user->record.name, name))
+            return user;
+    }
+}
+
+void user_prefetch(const state_t *state, const name_t *name) {
+    size_t cursor = 0;
+    uint32_t id = index_next(state->user_names, name_hash(state->user_names, name), &cursor);
+    if (id != 0)
+        user_fetch(user_row(state, id));
 }
 
 user_t *user_sender(const state_t *state, const message_t *message) {
@@ -40,7 +80,14 @@ group_t *group_find(const state_t *state, uint32_t id) {
 }
 
 group_t *group_named(const state_t *state, const name_t *name) {
-    return group_find(state, id_of(state->group_names, name));
+    uint32_t hash = name_hash(state->group_names, name);
+    size_t cursor = 0;
+    for (;;) {
+        uint32_t id = index_next(state->group_names, hash, &cursor);
+        group_t *group = id == 0 ? NULL : &state->groups[id - 1];
+        if (group == NULL || name_same(&group->record.name, name))
+            return group;
+    }
 }
 
 realm_t *realm_find(const state_t *state, uint32_t id) {
@@ -94,18 +141,44 @@ static bool table_reach(void **rows, size_t *room, size_t *count, uint32_t id, s
     return true;
 }
 
-bool model_put_user(state_t *state, const user_record_t *record) {
-    void *rows = state->users;
-    bool fits =
-        table_reach(&rows, &state->user_room, &state->user_count, record->id, sizeof(user_t));
-    state->users = rows;
-    if (!fits)
+/* table_reach for the users, whose rows never move. */
+static bool users_reach(state_t *state, uint32_t id) {
+    if (id == 0 || id > state->user_count + 1)
         return false;
-    state->users[record->id - 1].record = *record;
-    if (!record->gone)
-        put_id(state->user_names, &record->name, record->id);
-    else if (id_of(state->user_names, &record->name) == record->id)
-        (void)map_remove(state->user_names, &record->name);
+    if (id <= state->user_count)
+        return true;
+    if (state->user_count == state->user_block_count * USERS_PER_BLOCK) {
+        state->user_blocks = memory_grow(state->user_blocks, &state->user_block_room,
+                                         state->user_block_count + 1, sizeof(*state->user_blocks));
+        state->user_blocks[state->user_block_count++] =
+            memory_alloc_lines(USERS_PER_BLOCK * sizeof(user_t));
+    }
+    state->user_count += 1;
+    return true;
+}
+
+/* Puts a row's name into its index, or takes it out; `known`: it stands there. */
+static void name_put(index_t *index, const name_t *name, uint32_t id, bool known, bool gone) {
+    if (known == !gone)
+        return;
+    uint32_t hash = name_hash(index, name);
+    if (gone) {
+        bool removed = index_remove(index, hash, id);
+        ASSERT(removed);
+    } else {
+        index_add(index, hash, id);
+    }
+}
+
+bool model_put_user(state_t *state, const user_record_t *record) {
+    if (!users_reach(state, record->id))
+        return false;
+    user_t *user = user_row(state, record->id);
+    bool known = user->record.id != 0 && !user->record.gone;
+    if (user->record.id != 0 && !name_same(&user->record.name, &record->name))
+        return false;
+    user->record = *record;
+    name_put(state->user_names, &record->name, record->id, known, record->gone);
     return true;
 }
 
@@ -116,9 +189,12 @@ bool model_put_group(state_t *state, const group_record_t *record) {
     state->groups = rows;
     if (!fits)
         return false;
-    state->groups[record->id - 1].record = *record;
-    if (!record->gone)
-        put_id(state->group_names, &record->name, record->id);
+    group_t *group = &state->groups[record->id - 1];
+    bool known = group->record.id != 0 && !group->record.gone;
+    if (group->record.id != 0 && !name_same(&group->record.name, &record->name))
+        return false;
+    group->record = *record;
+    name_put(state->group_names, &record->name, record->id, known, record->gone);
     return true;
 }
 
@@ -146,8 +222,12 @@ bool model_put_token(state_t *state, const token_record_t *record) {
     user_t *user = user_find(state, record->user);
     if (user == NULL)
         return false;
-    user->tokens =
-        memory_grow(user->tokens, &user->token_room, user->token_count + 1, sizeof(*user->tokens));
+    if (user->token_count == TOKENS_PER_USER_MAX)
+        return false;
+    if (user->token_count == user->token_room) {
+        user->token_room = (uint8_t)(user->token_room == 0 ? 1 : user->token_room * 2);
+        user->tokens = memory_resize(user->tokens, user->token_room * sizeof(*user->tokens));
+    }
     /* A start gives them in no order of time. */
     size_t index = user->token_count++;
     for (; index > 0 && user->tokens[index - 1].time_ms > record->time_ms; index--)
@@ -173,6 +253,40 @@ void model_drop_token(state_t *state, const uint8_t digest[DIGEST_BYTES]) {
     }
 }
 
+size_t user_group_count(const user_t *user) {
+    return user->groups == NULL ? 0 : user->groups->count;
+}
+
+size_t user_listener_count(const user_t *user) {
+    return user->listeners == NULL ? 0 : user->listeners->count;
+}
+
+static void put_user_group(user_t *user, uint32_t group) {
+    id_list_t *list = user->groups;
+    if (list == NULL || list->count == list->room) {
+        uint32_t count = list == NULL ? 0 : list->count;
+        uint32_t room = count == 0 ? LIST_ROOM_MIN : count * 2;
+        list = memory_resize(list, sizeof(*list) + room * sizeof(list->ids[0]));
+        list->count = count;
+        list->room = room;
+        user->groups = list;
+    }
+    list->ids[list->count++] = group;
+}
+
+static void put_user_listener(user_t *user, uint64_t connection) {
+    connection_list_t *list = user->listeners;
+    if (list == NULL || list->count == list->room) {
+        uint32_t count = list == NULL ? 0 : list->count;
+        uint32_t room = count == 0 ? LIST_ROOM_MIN : count * 2;
+        list = memory_resize(list, sizeof(*list) + room * sizeof(list->connections[0]));
+        list->count = count;
+        list->room = room;
+        user->listeners = list;
+    }
+    list->connections[list->count++] = connection;
+}
+
 static void ids_append(uint32_t **ids, size_t *count, size_t *room, uint32_t id) {
     *ids = memory_grow(*ids, room, *count + 1, sizeof(**ids));
     (*ids)[(*count)++] = id;
@@ -185,6 +299,17 @@ static void ids_remove(uint32_t *ids, size_t *count, uint32_t id) {
         *count -= 1;
         memmove(&ids[i], &ids[i + 1], (*count - i) * sizeof(*ids));
         return;
+    }
+}
+
+static void drop_user_group(user_t *user, uint32_t group) {
+    size_t count = user_group_count(user);
+    ASSERT(count > 0);
+    ids_remove(user->groups->ids, &count, group);
+    user->groups->count = (uint32_t)count;
+    if (count == 0) {
+        memory_free(user->groups);
+        user->groups = NULL;
     }
 }
 
@@ -205,32 +330,30 @@ static void drop_group_listener(state_t *state, uint32_t group_id, uint32_t user
 void model_put_listener(state_t *state, uint32_t user_id, uint64_t connection) {
     user_t *user = user_find(state, user_id);
     ASSERT(user != NULL);
-    for (size_t i = 0; user->listener_count == 0 && i < user->group_count; i++)
-        put_group_listener(state, user->groups[i], user_id);
-    user->listeners = memory_grow(user->listeners, &user->listener_room, user->listener_count + 1,
-                                  sizeof(*user->listeners));
-    user->listeners[user->listener_count++] = connection;
+    for (size_t i = 0; user->listeners == NULL && i < user_group_count(user); i++)
+        put_group_listener(state, user->groups->ids[i], user_id);
+    put_user_listener(user, connection);
     state->listener_changes += 1;
 }
 
 void model_drop_listener(state_t *state, uint32_t user_id, uint64_t connection) {
     user_t *user = user_find(state, user_id);
-    ASSERT(user != NULL && user->listener_count > 0);
+    ASSERT(user != NULL && user->listeners != NULL);
+    connection_list_t *list = user->listeners;
     size_t index = 0;
-    while (user->listeners[index] != connection) {
+    while (list->connections[index] != connection) {
         index += 1;
-        ASSERT(index < user->listener_count);
+        ASSERT(index < list->count);
     }
-    user->listener_count -= 1;
-    user->listeners[index] = user->listeners[user->listener_count];
+    list->count -= 1;
+    list->connections[index] = list->connections[list->count];
     state->listener_changes += 1;
-    if (user->listener_count > 0)
+    if (list->count > 0)
         return;
-    memory_free(user->listeners);
+    memory_free(list);
     user->listeners = NULL;
-    user->listener_room = 0;
-    for (size_t i = 0; i < user->group_count; i++)
-        drop_group_listener(state, user->groups[i], user_id);
+    for (size_t i = 0; i < user_group_count(user); i++)
+        drop_group_listener(state, user->groups->ids[i], user_id);
 }
 
 bool model_put_member(state_t *state, const member_record_t *record) {
@@ -239,9 +362,9 @@ bool model_put_member(state_t *state, const member_record_t *record) {
     if (user == NULL || group == NULL || map_get(state->members, record) != NULL)
         return false;
     *(uint8_t *)map_put(state->members, record) = 1;
-    ids_append(&user->groups, &user->group_count, &user->group_room, record->group);
+    put_user_group(user, record->group);
     ids_append(&group->members, &group->member_count, &group->member_room, record->user);
-    if (user->listener_count > 0)
+    if (user->listeners != NULL)
         put_group_listener(state, record->group, record->user);
     return true;
 }
@@ -251,7 +374,7 @@ void model_drop_member(state_t *state, const member_record_t *record) {
     group_t *group = group_find(state, record->group);
     ASSERT(user != NULL && group != NULL);
     (void)map_remove(state->members, record);
-    ids_remove(user->groups, &user->group_count, record->group);
+    drop_user_group(user, record->group);
     ids_remove(group->members, &group->member_count, record->user);
     drop_group_listener(state, record->group, record->user);
 }
@@ -272,18 +395,21 @@ static void free_realm(realm_t *realm) {
 }
 
 void model_free_rows(state_t *state) {
-    for (size_t i = 0; i < state->user_count; i++) {
-        memory_free(state->users[i].tokens);
-        memory_free(state->users[i].groups);
-        memory_free(state->users[i].listeners);
+    for (uint32_t id = 1; id <= state->user_count; id++) {
+        user_t *user = user_row(state, id);
+        memory_free(user->tokens);
+        memory_free(user->groups);
+        memory_free(user->listeners);
     }
+    for (size_t i = 0; i < state->user_block_count; i++)
+        memory_free(state->user_blocks[i]);
     for (size_t i = 0; i < state->group_count; i++) {
         memory_free(state->groups[i].members);
         memory_free(state->groups[i].listeners);
     }
     for (size_t i = 0; i < state->realm_count; i++)
         free_realm(&state->realms[i]);
-    memory_free(state->users);
+    memory_free(state->user_blocks);
     memory_free(state->groups);
     memory_free(state->realms);
 }

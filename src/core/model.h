@@ -6,6 +6,7 @@
 #define REALMGATE_CORE_MODEL_H
 
 #include "base/bucket.h"
+#include "base/index.h"
 #include "base/map.h"
 #include "core/state.h"
 
@@ -18,22 +19,51 @@ typedef struct token {
     int64_t time_ms;
 } token_t;
 
+/* What memory holds of a mailbox. Each user, group and realm has one of its own in its row, where
+ * it is found without a search; see mailbox.c. */
+typedef struct mailbox_row {
+    mailbox_head_t head; /* seq 0 = there is no such mailbox */
+    uint32_t round;      /* it is dirty in this round of checkpoints */
+} mailbox_row_t;
+
+/* Ids, and connections, that a row owns; NULL where it has none. */
+typedef struct id_list {
+    uint32_t count, room;
+    uint32_t ids[];
+} id_list_t;
+
+typedef struct connection_list {
+    uint32_t count, room;
+    uint64_t connections[];
+} connection_list_t;
+
+/*
+ * There are as many as a million: rows are USER_BYTES, begin at a cache line and never move. A
+ * message to a user touches the first two lines only, unless the name is longer than most. A row
+ * outlives its user and keeps the name, so names may be lent to effects.
+ */
+#define USER_BYTES 256
 typedef struct user {
+    mailbox_row_t mailbox;        /* private messages */
+    uint32_t ref_count;           /* a removed user's are still counted down */
+    connection_list_t *listeners; /* its connections that listen */
     user_record_t record;
-    bool has_fast; /* `fast` is the keyed digest of the password, after one slow success */
-    uint8_t fast[FAST_DIGEST_BYTES];
-    token_t *tokens; /* oldest first */
-    size_t token_count, token_room;
-    uint32_t *groups;
-    size_t group_count, group_room;
-    uint64_t *listeners; /* its connections that listen */
-    size_t listener_count, listener_room;
-    uint32_t ref_count; /* a removed user's are still counted down */
+    uint8_t fast[FAST_DIGEST_BYTES]; /* keyed digest of the password, after one slow success */
+    token_t *tokens;                 /* oldest first */
+    id_list_t *groups;
+    bool has_fast;
+    uint8_t token_count, token_room;
 } user_t;
+_Static_assert(sizeof(user_t) == USER_BYTES, "rows of whole cache lines");
+_Static_assert(TOKENS_PER_USER_MAX <= UINT8_MAX, "token_count holds it");
+
+/* Users in a block of their table. */
+#define USERS_PER_BLOCK 256
 
 typedef struct group {
     group_record_t record;
-    uint32_t *members; /* in order of joining */
+    mailbox_row_t mailbox; /* messages of this realm's members */
+    uint32_t *members;     /* in order of joining */
     size_t member_count, member_room;
     uint32_t *listeners; /* the members that have listening connections */
     size_t listener_count, listener_room;
@@ -164,6 +194,7 @@ typedef struct history {
 
 typedef struct realm {
     realm_record_t record;
+    mailbox_row_t outbox;
     stream_record_t stream;
     history_t segments; /* outgoing: older than those of the stream row */
     history_t marks;    /* incoming: likewise */
@@ -243,15 +274,17 @@ struct state {
     uint8_t hash_seed[16]; /* of every map here: nobody outside knows it */
     uint64_t next_job, next_dial;
 
-    user_t *users; /* by id - 1 */
-    group_t *groups;
+    user_t **user_blocks; /* see user_row */
+    group_t *groups;      /* by id - 1 */
     realm_t *realms;
-    size_t user_count, user_room, group_count, group_room, realm_count, realm_room;
-    map_t *user_names, *group_names, *realm_names; /* name_t -> id */
-    map_t *realm_keys;                             /* key -> id, of pinned realms */
-    map_t *members;                                /* member_record_t -> 1 */
-    map_t *tokens;                                 /* digest -> user id */
-    uint8_t command_rows[COMMAND_SLOTS];           /* see command_index */
+    size_t user_count, user_block_count, user_block_room;
+    size_t group_count, group_room, realm_count, realm_room;
+    index_t *user_names, *group_names;   /* name -> id */
+    map_t *realm_names;                  /* name_t -> id */
+    map_t *realm_keys;                   /* key -> id, of pinned realms */
+    map_t *members;                      /* member_record_t -> 1 */
+    map_t *tokens;                       /* digest -> user id */
+    uint8_t command_rows[COMMAND_SLOTS]; /* see command_index */
 
     map_t *sources;    /* address -> source_t, in the order of their last attempt */
     map_t *sessions;   /* connection -> session_t */
@@ -263,6 +296,7 @@ struct state {
     size_t ready_count, ready_room;
     uint32_t *touched; /* realms with `touched` set */
     size_t touched_count, touched_room;
+    int64_t links_due_us; /* no link has anything to do before it */
     size_t password_jobs;
     size_t deferred_bytes; /* memory of all deferred requests */
 
@@ -278,9 +312,13 @@ struct state {
 
     uint64_t listener_changes; /* counts them: who listens where is the same while it is */
 
-    map_t *heads;   /* mailbox -> mailbox_head_t */
-    map_t *dirty;   /* mailboxes appended to since the checkpoint began */
-    map_t *writing; /* mailboxes that the checkpoint under way still owes, or NULL */
+    map_t *mailboxes;     /* mailbox -> mailbox_row_t, of those that stand in no other row */
+    size_t mailbox_count; /* of all */
+    uint32_t round;       /* counts checkpoints, from 1 */
+    mailbox_t *dirty;     /* mailboxes appended to since the checkpoint began: its round is ours */
+    mailbox_t *writing; /* those of the checkpoint under way; it still owes those from `written` */
+    bool is_writing;    /* a checkpoint is under way */
+    size_t dirty_count, dirty_room, writing_count, writing_room, written;
     uint64_t next_position, checkpoint, checkpoint_target;
     size_t settling; /* links whose start is still being settled: until then no request comes */
     floor_record_t floor;
@@ -306,9 +344,14 @@ typedef struct turn {
     int64_t now_us;  /* monotonic */
 } turn_t;
 
+/* The row of an id that is in the table, tombstones too. */
+user_t *user_row(const state_t *state, uint32_t id);
+
 /* Rows by id; NULL for 0, ids outside the table and tombstones. */
 user_t *user_find(const state_t *state, uint32_t id);
 user_t *user_named(const state_t *state, const name_t *name);
+/* A hint: user_named will soon be asked for it. */
+void user_prefetch(const state_t *state, const name_t *name);
 /* Who sent a message of this realm; NULL if that user was removed since. */
 user_t *user_sender(const state_t *state, const message_t *message);
 group_t *group_find(const state_t *state, uint32_t id);
@@ -341,7 +384,11 @@ bool model_is_member(const state_t *state, uint32_t group, uint32_t user);
 void model_put_listener(state_t *state, uint32_t user, uint64_t connection);
 void model_drop_listener(state_t *state, uint32_t user, uint64_t connection);
 
-/* Frees what the rows own. */
+/* How many groups a user is in, and connections of a user listen. */
+size_t user_group_count(const user_t *user);
+size_t user_listener_count(const user_t *user);
+
+/* Frees the rows and what they own. */
 void model_free_rows(state_t *state);
 
 /* `length` (at most DIGEST_BYTES) bytes of the keyed generator: BLAKE2b of a counter under the

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "broadcast.h"
+#include "link.h"
 #include "listen.h"
 #include "mailbox.h"
 #include "stream.h"
@@ -67,7 +68,7 @@ static void settle(turn_t *turn, realm_t *realm, const parked_t *parked) {
         return;
     /* The user's row outlives the user: its name is still that of the sender. */
     message_t like = {.number = parked->number, .time_ms = parked->time_ms};
-    like.from = name_span(&turn->state->users[parked->user - 1].record.name);
+    like.from = name_span(&user_row(turn->state, parked->user)->record.name);
     like.to = name_span(&group->record.name);
     like.text = (span_t){.bytes = parked->text, .length = parked->text_bytes};
     stream_copy_group(turn, realm, &like);
@@ -121,6 +122,7 @@ void stream_park(turn_t *turn, realm_t *realm, const parked_t *parked, span_t te
     }
     if (realm->phase != LINK_UP)
         stream_unpark_all(turn, realm);
+    link_note_due(turn->state, realm);
 }
 
 void stream_unpark_all(turn_t *turn, realm_t *realm) {

@@ -29,8 +29,8 @@ void private_send(call_t *call) {
         return;
     const user_t *from = user_find(turn->state, call->user);
     message_t *message = mailbox_append(turn, mailbox);
-    message->from = effects_copy(turn->effects, name_span(&from->record.name));
-    message->to = effects_copy(turn->effects, name_span(&name));
+    message->from = name_span(&from->record.name); /* lent by the rows, see model.h */
+    message->to = name_span(&to->record.name);
     message->text = effects_copy(turn->effects, text);
     listen_notify(turn, message);
     answer_sent(turn, call->ticket, "Message sent", message->number, DELIVERY_NONE);

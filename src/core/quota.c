@@ -33,7 +33,7 @@ static void refuse(turn_t *turn, ticket_t ticket, limit_kind_t limit) {
 
 bool quota_user(turn_t *turn, ticket_t ticket) {
     const state_t *state = turn->state;
-    if (map_count(state->user_names) < state->options.limits.users_max)
+    if (index_count(state->user_names) < state->options.limits.users_max)
         return true;
     refuse(turn, ticket, LIMIT_USERS);
     return false;
@@ -41,7 +41,7 @@ bool quota_user(turn_t *turn, ticket_t ticket) {
 
 bool quota_group(turn_t *turn, ticket_t ticket) {
     const state_t *state = turn->state;
-    if (map_count(state->group_names) < state->options.limits.groups_max)
+    if (index_count(state->group_names) < state->options.limits.groups_max)
         return true;
     refuse(turn, ticket, LIMIT_GROUPS);
     return false;
@@ -55,8 +55,8 @@ bool quota_member(turn_t *turn, ticket_t ticket, const group_t *group) {
 }
 
 static bool has_room(const state_t *state, mailbox_t mailbox) {
-    return map_count(state->heads) < state->options.limits.mailboxes_max ||
-           map_get(state->heads, &mailbox) != NULL;
+    return state->mailbox_count < state->options.limits.mailboxes_max ||
+           mailbox_head(state, mailbox) > 0;
 }
 
 bool quota_mailbox(turn_t *turn, ticket_t ticket, mailbox_t mailbox) {
@@ -105,9 +105,9 @@ void quota_status(const state_t *state, limit_status_t limits[LIMIT_COUNT]) {
     };
     for (unsigned i = 0; i < LIMIT_COUNT; i++)
         limits[i] = (limit_status_t){.maximum = maxima[i], .refused = state->refused[i]};
-    limits[LIMIT_USERS].current = map_count(state->user_names);
-    limits[LIMIT_GROUPS].current = map_count(state->group_names);
-    limits[LIMIT_MAILBOXES].current = map_count(state->heads);
+    limits[LIMIT_USERS].current = index_count(state->user_names);
+    limits[LIMIT_GROUPS].current = index_count(state->group_names);
+    limits[LIMIT_MAILBOXES].current = state->mailbox_count;
     limits[LIMIT_PASSWORD_JOBS].current = state->password_jobs;
     limits[LIMIT_LOGINS].current = attempt_sources(state);
     limits[LIMIT_DEFERRED_BYTES].current = state->deferred_bytes;

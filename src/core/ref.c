@@ -114,7 +114,7 @@ void ref_drop(state_t *state, ticket_t ticket) {
 /* How many are known of a user. The row of a removed user is still there. */
 static uint32_t *count_of(state_t *state, uint32_t user) {
     ASSERT(user <= state->user_count);
-    return user == 0 ? &state->admin_refs : &state->users[user - 1].ref_count;
+    return user == 0 ? &state->admin_refs : &user_row(state, user)->ref_count;
 }
 
 static ref_t *ref_add(state_t *state, const uint8_t digest[REF_DIGEST_BYTES], uint32_t user) {

@@ -54,7 +54,7 @@ static message_t *queue_record(const call_t *call, realm_t *realm, const name_t 
     turn_t *turn = call->turn;
     const user_t *from = user_find(turn->state, call->user);
     message_t *message = stream_append(turn, realm, body_bytes);
-    message->from = effects_copy(turn->effects, name_span(&from->record.name));
+    message->from = name_span(&from->record.name); /* lent by the row, see model.h */
     message->to = effects_copy(turn->effects, name_span(to));
     return message;
 }

@@ -201,7 +201,7 @@ static void pass_end(turn_t *turn, stop_t stop, const message_age_t *next) {
     else if (stop == STOP_REPLAYED)
         wait_ms = 0;
     due_in(turn, between(wait_ms, RETENTION_PAUSE_MS, RETENTION_SWEEP_MS));
-    uint64_t coming = state->writing == NULL ? state->checkpoint : state->checkpoint_target;
+    uint64_t coming = state->is_writing ? state->checkpoint_target : state->checkpoint;
     if (stop == STOP_REPLAYED && next->position > coming)
         state->checkpoint_wanted = true;
 }

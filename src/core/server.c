@@ -66,10 +66,10 @@ void server_check(call_t *call) {
     server_status_t *server = &reply->server;
     server->realm = state->options.realm;
     server->uptime_ms = (call->turn->now_us - state->started_us) / 1000;
-    server->users = map_count(state->user_names);
-    server->groups = map_count(state->group_names);
+    server->users = index_count(state->user_names);
+    server->groups = index_count(state->group_names);
     server->sessions = map_count(state->sessions);
-    server->mailboxes = map_count(state->heads);
+    server->mailboxes = state->mailbox_count;
     server->messages = messages(state);
     server->requests = state->requests;
     server->peer_messages = state->peer_messages;

@@ -57,7 +57,7 @@ void session_request(turn_t *turn, ticket_t ticket, const request_t *request, co
         (void)defer(turn, session, ticket, request, line);
         return;
     }
-    if (command_run(turn, ticket, request, line, awaited))
+    if (command_run(turn, ticket, session, request, line, awaited))
         return;
     session = map_put(turn->state->sessions, &ticket.connection);
     if (defer(turn, session, ticket, request, line))
@@ -117,7 +117,7 @@ static void run_deferred(turn_t *turn, uint64_t connection) {
         deferred_t *deferred = take_first(session);
         ticket_t ticket = {.connection = connection, .slot = deferred->slot};
         uint8_t awaited[REF_DIGEST_BYTES];
-        if (!command_run(turn, ticket, &deferred->request, deferred->line, awaited)) {
+        if (!command_run(turn, ticket, session, &deferred->request, deferred->line, awaited)) {
             put_back(session, deferred);
             await_ref(turn, connection, awaited);
             return;

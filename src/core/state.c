@@ -46,8 +46,8 @@ state_t *state_new(const state_options_t *options) {
     state->options = *options;
     state->next_position = 1;
     model_draw(state, state->hash_seed, sizeof(state->hash_seed));
-    state->user_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
-    state->group_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
+    state->user_names = index_new(state->hash_seed);
+    state->group_names = index_new(state->hash_seed);
     state->realm_names = new_map(state, sizeof(name_t), sizeof(uint32_t));
     state->realm_keys = new_map(state, KEY_BYTES, sizeof(uint32_t));
     state->members = new_map_of_ids(state, sizeof(member_record_t), 1);
@@ -58,8 +58,8 @@ state_t *state_new(const state_options_t *options) {
     state->pulls = new_map_of_ids(state, sizeof(uint64_t), sizeof(pull_t));
     state->candidates = new_map_of_ids(state, sizeof(uint64_t), sizeof(candidate_t));
     state->dials = new_map_of_ids(state, sizeof(uint64_t), sizeof(uint32_t));
-    state->heads = new_map_of_ids(state, sizeof(mailbox_t), sizeof(mailbox_head_t));
-    state->dirty = new_map_of_ids(state, sizeof(mailbox_t), 1);
+    state->mailboxes = new_map_of_ids(state, sizeof(mailbox_t), sizeof(mailbox_row_t));
+    state->round = 1;
     state->asked = new_map_of_ids(state, 2 * sizeof(uint64_t), sizeof(asked_t));
     state->refs = new_map(state, REF_DIGEST_BYTES, sizeof(ref_t));
     state->ref_queues = new_map(state, REF_DIGEST_BYTES, sizeof(ref_queue_t));
@@ -78,14 +78,16 @@ void state_destroy(state_t **pointer) {
     ref_free_all(state);
     broadcast_free_all(state);
     model_free_rows(state);
-    map_t **maps[] = {
-        &state->user_names, &state->group_names, &state->realm_names, &state->realm_keys,
-        &state->members,    &state->tokens,      &state->sessions,    &state->pending,
-        &state->sources,    &state->pulls,       &state->candidates,  &state->dials,
-        &state->heads,      &state->dirty,       &state->writing,     &state->asked,
-        &state->refs,       &state->ref_queues,  &state->broadcasts};
+    map_t **maps[] = {&state->realm_names, &state->realm_keys, &state->members,   &state->tokens,
+                      &state->sessions,    &state->pending,    &state->sources,   &state->pulls,
+                      &state->candidates,  &state->dials,      &state->mailboxes, &state->asked,
+                      &state->refs,        &state->ref_queues, &state->broadcasts};
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
         map_destroy(maps[i]);
+    index_destroy(&state->user_names);
+    index_destroy(&state->group_names);
+    memory_free(state->dirty);
+    memory_free(state->writing);
     memory_free(state->ready);
     memory_free(state->touched);
     crypto_wipe(&state->options, sizeof(state->options));
@@ -284,6 +286,11 @@ void state_step(state_t *state, const event_t *event, effects_t *effects) {
     ASSERT(state->ready_count == 0);
 }
 
+void state_prefetch(const state_t *state, const event_t *event) {
+    if (event->kind == EVENT_REQUEST)
+        command_prefetch(state, event->request.request, event->request.line);
+}
+
 void state_batch_end(state_t *state, int64_t uptime_us, size_t heads_max, effects_t *effects) {
     turn_t turn = {.state = state, .effects = effects, .now_us = uptime_us};
     for (size_t i = 0; i < state->touched_count; i++) {
@@ -292,6 +299,7 @@ void state_batch_end(state_t *state, int64_t uptime_us, size_t heads_max, effect
         realm->touched = false;
         effects_record(effects, RECORD_STREAM)->stream = realm->stream;
         stream_pump(&turn, realm);
+        link_note_due(state, realm);
     }
     state->touched_count = 0;
     mailbox_checkpoint(state, heads_max, effects);
@@ -305,7 +313,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 }
 
 int64_t state_next_tick_us(const state_t *state) {
-    int64_t due = earlier(link_due_us(state), candidate_due_us(state));
+    int64_t due = earlier(state->links_due_us, candidate_due_us(state));
     due = earlier(due, retention_due_us(state));
     return earlier(due, earlier(remote_due_us(state), state->refs_due_us));
 }

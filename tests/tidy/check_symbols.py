@@ -17,12 +17,12 @@ LIBC_OF_CORE = {
     "strncmp", "strnlen",
 }
 
-PURE_MODULES = {"arena", "assert", "batch", "bucket", "buffer", "code", "crypto", "mailbox_address", "map", "memory", "phc",
+PURE_MODULES = {"arena", "assert", "batch", "bucket", "buffer", "code", "crypto", "index", "mailbox_address", "map", "memory", "phc",
                 "text"}
 
 # Memory, dying loudly, and of libsodium only what computes from its arguments.
 LIBC_OF_MODULES = LIBC_OF_CORE | {
-    "abort", "calloc", "free", "gmtime_r", "malloc", "realloc",
+    "abort", "aligned_alloc", "calloc", "free", "gmtime_r", "malloc", "realloc",
 }
 ASSERT_MAY = {"fprintf", "fflush", "stderr", "dprintf", "write", "strerror"}
 SODIUM = {

@@ -54,7 +54,7 @@ static void judge_message(const judge_t *judge, const world_t *world, const mess
     uint32_t realm = mailbox_realm(message->mailbox);
     mailbox_kind_t kind = mailbox_kind(message->mailbox);
     if (kind == MAILBOX_PRIVATE || kind == MAILBOX_REALM)
-        ASSERT(span_equal(message->to, name_span(&state->users[owner - 1].record.name)));
+        ASSERT(span_equal(message->to, name_span(&user_row(state, owner)->record.name)));
     else if (kind != MAILBOX_OUTBOX)
         ASSERT(span_equal(message->to, name_span(&state->groups[owner - 1].record.name)));
     else
@@ -111,8 +111,8 @@ static void judge_taken(const judge_t *judge, const realm_t *realm, const peer_m
 static void judge_bounces(const world_t *world, const event_t *event, uint32_t verdicts,
                           uint32_t bounces) {
     bool removed = false;
-    for (size_t i = 0; i < world->state->user_count; i++)
-        removed = removed || world->state->users[i].record.gone;
+    for (uint32_t id = 1; id <= world->state->user_count; id++)
+        removed = removed || user_row(world->state, id)->record.gone;
     ASSERT(bounces <= verdicts);
     ASSERT(event->kind != EVENT_SWEPT || removed || bounces == verdicts);
 }
@@ -198,21 +198,27 @@ void judge_frame(world_t *world, const peer_channel_t *channel, span_t frame) {
     arena_deinit(&arena);
 }
 
+static void same_head(const mailbox_head_t *a, const mailbox_head_t *b) {
+    ASSERT(memcmp(a, b, sizeof(*a)) == 0);
+}
+
 static void same_users(const state_t *a, const state_t *b) {
     ASSERT(a->user_count == b->user_count);
-    for (size_t i = 0; i < a->user_count; i++) {
-        const user_t *left = &a->users[i], *right = &b->users[i];
+    for (uint32_t id = 1; id <= a->user_count; id++) {
+        const user_t *left = user_row(a, id), *right = user_row(b, id);
+        same_head(&left->mailbox.head, &right->mailbox.head);
         ASSERT(name_equal(&left->record.name, &right->record.name));
         ASSERT(left->record.gone == right->record.gone);
         ASSERT(left->record.is_operator == right->record.is_operator);
         ASSERT(left->record.since == right->record.since);
         ASSERT(memcmp(&left->record.password, &right->record.password, sizeof(password_hash_t)) ==
                0);
-        ASSERT(left->token_count == right->token_count && left->group_count == right->group_count);
+        ASSERT(left->token_count == right->token_count);
+        ASSERT(user_group_count(left) == user_group_count(right));
         for (size_t k = 0; k < left->token_count; k++)
             ASSERT(map_get(b->tokens, left->tokens[k].digest) != NULL);
-        for (size_t k = 0; k < left->group_count; k++)
-            ASSERT(model_is_member(b, left->groups[k], left->record.id));
+        for (size_t k = 0; k < user_group_count(left); k++)
+            ASSERT(model_is_member(b, left->groups->ids[k], left->record.id));
     }
 }
 
@@ -224,6 +230,7 @@ static void same_groups(const state_t *a, const state_t *b) {
         ASSERT(left->record.gone == right->record.gone);
         ASSERT(memcmp(left->record.key, right->record.key, KEY_BYTES) == 0);
         ASSERT(left->member_count == right->member_count);
+        same_head(&left->mailbox.head, &right->mailbox.head);
     }
 }
 
@@ -243,6 +250,7 @@ static void same_realms(const state_t *a, const state_t *b) {
         ASSERT(left->record.gone == right->record.gone);
         ASSERT(left->record.leaving == right->record.leaving);
         same_stream(&left->stream, &right->stream);
+        same_head(&left->outbox.head, &right->outbox.head);
         ASSERT(left->rejection_count == right->rejection_count);
         for (size_t k = 0; k < left->rejection_count; k++)
             ASSERT(left->rejections[k].seq == right->rejections[k].seq &&
@@ -264,14 +272,15 @@ static void same_refs(const state_t *a, const state_t *b) {
 void judge_same(const state_t *a, const state_t *b) {
     size_t cursor = 0;
     const void *mailbox;
-    void *head;
+    void *row;
     same_users(a, b);
     same_groups(a, b);
     same_realms(a, b);
     same_refs(a, b);
-    ASSERT(map_count(a->heads) == map_count(b->heads) && a->next_position == b->next_position);
-    while (map_next(a->heads, &cursor, &mailbox, &head)) {
-        const mailbox_head_t *other = map_get(b->heads, mailbox);
-        ASSERT(other != NULL && memcmp(head, other, sizeof(*other)) == 0);
+    ASSERT(a->mailbox_count == b->mailbox_count && a->next_position == b->next_position);
+    while (map_next(a->mailboxes, &cursor, &mailbox, &row)) {
+        const mailbox_row_t *other = map_get(b->mailboxes, mailbox);
+        ASSERT(other != NULL);
+        same_head(&((const mailbox_row_t *)row)->head, &other->head);
     }
 }
