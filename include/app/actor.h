@@ -24,18 +24,36 @@ typedef enum actor_phase {
     ACTOR_ENDED,
 } actor_phase_t;
 
+/* Replies on their way into the batch: those to `first` and to the slots right behind it. */
+typedef struct answers {
+    ticket_t first;
+    uint64_t flags;
+    uint32_t count;
+    buffer_t frames;
+} answers_t;
+
+/* A socket that batches come in by. */
+typedef struct inlet {
+    void *socket;
+    int fd;       /* readable when something may have come in: edges, see front_pipe_receive */
+    bool pending; /* it was not read to its end */
+} inlet_t;
+
 /* Only actor*.c look inside. */
 typedef struct actor {
     engine_t *engine; /* borrowed from actor_begin on */
     actor_phase_t phase;
     int64_t deadline_us; /* uptime at which a drain is given up */
     int signals;         /* signalfd, borrowed; -1 for none */
+    bool signalled;      /* it has something to read */
     int stop_count;      /* how often we were asked to stop */
-    void *from_front, *to_front;
-    void *from_federation, *to_federation;
+    inlet_t from_front, from_federation;
+    inlet_t from_pool; /* borrowed from the pool */
+    void *to_front, *to_federation;
     password_pool_t *pool;
     batch_t replies;         /* for the front end */
     batch_t sends;           /* for the federation */
+    answers_t answers;       /* the newest, not in `replies` yet */
     buffer_t frame;          /* scratch for one outgoing frame */
     arena_t arena;           /* scratch for one incoming peer message */
     reload_t *reload;        /* borrowed; the owner sets it before actor_run */
@@ -84,7 +102,9 @@ void actor_send_sends(actor_t *actor);
 /* actor_batch.c: a batch as one inproc message. */
 void actor_batch_send(void *socket, batch_t *batch); /* leaves the batch empty; never blocks */
 typedef void actor_entry_fn(actor_t *actor, const batch_entry_t *entry);
-/* Receives the batches that are there, up to BATCH_BYTES_MAX in all, and calls for each entry. */
-size_t actor_batch_receive(actor_t *actor, void *socket, actor_entry_fn *take);
+/* Receives the batches that are there, up to BATCH_BYTES_MAX in all, and calls `take` for each
+ * entry. `expect`, unless it is NULL, is called for each of some entries before those are taken. */
+size_t actor_batch_receive(actor_t *actor, inlet_t *inlet, actor_entry_fn *take,
+                           actor_entry_fn *expect);
 
 #endif

@@ -13,9 +13,14 @@
 #ifndef REALMGATE_BASE_BATCH_H
 #define REALMGATE_BASE_BATCH_H
 
+#include "base/assert.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#define BATCH_ALIGNMENT 8
 
 typedef struct batch_entry {
     uint32_t kind;
@@ -30,6 +35,7 @@ typedef struct batch {
     size_t length;
     size_t room;
     size_t newest; /* where the newest entry starts */
+    size_t usual;  /* how much its last blocks held: what the next one is made for */
     bool is_open;  /* between batch_open and batch_close */
 } batch_t;
 
@@ -37,10 +43,33 @@ void batch_init(batch_t *batch);
 void batch_deinit(batch_t *batch);
 void batch_reset(batch_t *batch); /* keeps its memory */
 
+/* Makes room for `bytes` more; what batch_append does when there is none. */
+void batch_grow(batch_t *batch, size_t bytes);
+
+static inline size_t batch_padded(size_t bytes) {
+    return (bytes + BATCH_ALIGNMENT - 1) / BATCH_ALIGNMENT * BATCH_ALIGNMENT;
+}
+
 /* Appends an entry with room for a payload (not zeroed, padding is) and returns that room. The
  * pointer is valid until the next append. */
-void *batch_append(batch_t *batch, uint32_t kind, uint64_t subject, uint64_t detail,
-                   size_t payload_bytes);
+static inline void *batch_append(batch_t *batch, uint32_t kind, uint64_t subject, uint64_t detail,
+                                 size_t payload_bytes) {
+    size_t bytes = sizeof(batch_entry_t) + batch_padded(payload_bytes);
+    ASSERT(!batch->is_open && payload_bytes <= UINT32_MAX - BATCH_ALIGNMENT);
+    if (bytes > batch->room - batch->length) {
+        batch_grow(batch, bytes);
+    }
+    char *at = batch->bytes + batch->length;
+    memset(at + bytes - BATCH_ALIGNMENT, 0, BATCH_ALIGNMENT); /* the padding, if there is any */
+    batch_entry_t *entry = (batch_entry_t *)(void *)at;
+    entry->kind = kind;
+    entry->payload_bytes = (uint32_t)payload_bytes;
+    entry->subject = subject;
+    entry->detail = detail;
+    batch->newest = batch->length;
+    batch->length += bytes;
+    return entry + 1;
+}
 
 /* For a payload whose size is not known before: open, grow with batch_extend (returns the new
  * bytes' room), close. Only the newest entry can be open. */
@@ -53,7 +82,25 @@ void batch_close(batch_t *batch);
 char *batch_take(batch_t *batch, size_t *length);
 
 /* The entry after `entry` (NULL: the first), or NULL at the end. */
-const batch_entry_t *batch_next(const void *bytes, size_t length, const batch_entry_t *entry);
-const void *batch_payload(const batch_entry_t *entry);
+static inline const batch_entry_t *batch_next(const void *bytes, size_t length,
+                                              const batch_entry_t *entry) {
+    const char *start = bytes;
+    size_t offset = 0;
+    if (entry != NULL) {
+        offset = (size_t)((const char *)entry - start) + sizeof(*entry) +
+                 batch_padded(entry->payload_bytes);
+    }
+    if (offset == length) {
+        return NULL;
+    }
+    ASSERT(offset < length && length - offset >= sizeof(*entry));
+    const batch_entry_t *next = (const batch_entry_t *)(const void *)(start + offset);
+    ASSERT(batch_padded(next->payload_bytes) <= length - offset - sizeof(*next));
+    return next;
+}
+
+static inline const void *batch_payload(const batch_entry_t *entry) {
+    return entry + 1;
+}
 
 #endif

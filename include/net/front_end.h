@@ -12,7 +12,9 @@
  *                    front_counters_t
  *   from the actor (PULL binds options.from_actor):
  *     FRONT_REPLY    subject = connection, detail = slot and the bits FRONT_CLOSE_BIT (close behind
- *                    it), FRONT_USER_BIT, FRONT_NOBODY_BIT; payload = the frame's bytes
+ *                    it), FRONT_USER_BIT, FRONT_NOBODY_BIT; payload = the frame's bytes. The
+ *                    replies to the slots behind it may stand in the same entry, their frames
+ *                    behind its frame: front_run_bits says how many; then the other bits are 0
  *     FRONT_NEWS     a message that connections listen for; payload = front_news_t, the
  *                    connections' handles, the mailbox's name, the event's frame
  *     FRONT_DRAIN    stop accepting and reading, answer what was read, then FRONT_DRAINED
@@ -63,6 +65,12 @@ enum {
 #define FRONT_CLOSE_BIT  (1ULL << 32)
 #define FRONT_USER_BIT   (1ULL << 33) /* the connection is a user's from now on */
 #define FRONT_NOBODY_BIT (1ULL << 34) /* it no longer is */
+
+/* How many replies stand in one FRONT_REPLY: in the upper bits of its detail, one less. */
+#define FRONT_RUN_SHIFT 40
+static inline uint64_t front_run_bits(uint32_t replies) {
+    return (uint64_t)(replies - 1) << FRONT_RUN_SHIFT;
+}
 
 /* The head of FRONT_NEWS. The parts follow without padding; the frame is the rest. */
 typedef struct front_news {

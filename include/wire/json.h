@@ -17,4 +17,11 @@ void json_write_characters(buffer_t *out, span_t text);
 
 void json_write_number(buffer_t *out, uint64_t number);
 
+/* The same into memory that has room for it: JSON_ESCAPE_BYTES_MAX for each byte of the text,
+ * JSON_NUMBER_BYTES_MAX for a number. They return the end of what they wrote. */
+#define JSON_ESCAPE_BYTES_MAX 6
+#define JSON_NUMBER_BYTES_MAX 20
+char *json_put_characters(char *at, span_t text);
+char *json_put_number(char *at, uint64_t number);
+
 #endif

@@ -10,6 +10,7 @@
 #include "net/front_end.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -32,6 +33,14 @@ static void *socket_bind(void *context, const char *endpoint, int hwm) {
     return socket;
 }
 
+/* What came in before its descriptor is watched gives no edge: it is looked at once in any case. */
+static inlet_t inlet_of(void *socket) {
+    inlet_t inlet = {.socket = socket, .fd = -1, .pending = true};
+    size_t fd_bytes = sizeof inlet.fd;
+    ASSERT(zmq_getsockopt(socket, ZMQ_FD, &inlet.fd, &fd_bytes) == 0);
+    return inlet;
+}
+
 static void *socket_connect(void *context, const char *endpoint) {
     /* The actor must not wait for the other thread, which may be waiting for the actor. */
     const int unlimited = 0;
@@ -45,16 +54,22 @@ static void *socket_connect(void *context, const char *endpoint) {
 bool actor_init(actor_t *actor, void *context, int signals) {
     *actor = (actor_t){.phase = ACTOR_SERVING, .signals = signals, .alive_ms = notify_alive_ms()};
     /* Clients are bounded by CONNECTION_REQUESTS_MAX, peers only by this mark. */
-    actor->from_front = socket_bind(context, ACTOR_FROM_FRONT, 0);
-    actor->from_federation = socket_bind(context, ACTOR_FROM_FEDERATION, FEDERATION_BATCHES_MAX);
+    actor->from_front = inlet_of(socket_bind(context, ACTOR_FROM_FRONT, 0));
+    actor->from_federation =
+        inlet_of(socket_bind(context, ACTOR_FROM_FEDERATION, FEDERATION_BATCHES_MAX));
     actor->to_front = socket_connect(context, ACTOR_TO_FRONT);
     actor->to_federation = socket_connect(context, ACTOR_TO_FEDERATION);
     actor->pool = password_pool_new(context);
     batch_init(&actor->replies);
     batch_init(&actor->sends);
+    buffer_init(&actor->answers.frames);
     buffer_init(&actor->frame);
     arena_init(&actor->arena);
-    return actor->pool != NULL;
+    if (actor->pool == NULL) {
+        return false;
+    }
+    actor->from_pool = inlet_of(password_pool_socket(actor->pool));
+    return true;
 }
 
 static void socket_close(void **socket) {
@@ -66,12 +81,13 @@ static void socket_close(void **socket) {
 
 void actor_deinit(actor_t *actor) {
     password_pool_destroy(&actor->pool);
-    socket_close(&actor->from_front);
-    socket_close(&actor->from_federation);
+    socket_close(&actor->from_front.socket);
+    socket_close(&actor->from_federation.socket);
     socket_close(&actor->to_front);
     socket_close(&actor->to_federation);
     batch_deinit(&actor->replies);
     batch_deinit(&actor->sends);
+    buffer_deinit(&actor->answers.frames);
     buffer_deinit(&actor->frame);
     arena_deinit(&actor->arena);
 }
@@ -85,10 +101,17 @@ static void put_passwords(actor_t *actor) {
     }
 }
 
+/* The next answer, if there is one. */
+static bool pool_take(actor_t *actor, password_answer_t *answer) {
+    inlet_t *inlet = &actor->from_pool;
+    inlet->pending = inlet->pending && password_pool_take(actor->pool, answer);
+    return inlet->pending;
+}
+
 static size_t take_passwords(actor_t *actor) {
     size_t taken = 0;
     password_answer_t answer;
-    while (password_pool_take(actor->pool, &answer)) {
+    while (pool_take(actor, &answer)) {
         event_t event;
         password_event(&answer, &event);
         engine_step(actor->engine, &event);
@@ -173,7 +196,7 @@ static void turn_failed(actor_t *actor) {
     password_answer_t answer;
     (void)actor_take_requests(actor);
     (void)actor_take_frames(actor);
-    while (password_pool_take(actor->pool, &answer)) {
+    while (pool_take(actor, &answer)) {
         continue;
     }
     actor_send_replies(actor);
@@ -185,7 +208,7 @@ static int64_t until_ms(const actor_t *actor, int64_t due_us) {
 }
 
 /* How long the next turn may wait for input; -1 for ever. */
-static long wait_ms(const actor_t *actor) {
+static int wait_ms(const actor_t *actor) {
     const int64_t longest_ms = 3600 * 1000;
     bool failed = actor->phase == ACTOR_FAILED;
     int64_t tick_us = failed ? INT64_MAX : state_next_tick_us(actor->engine->state);
@@ -206,20 +229,26 @@ static long wait_ms(const actor_t *actor) {
     if (actor->alive_ms > 0 && until_ms(actor, actor->alive_due_us) < wait) {
         wait = until_ms(actor, actor->alive_due_us);
     }
-    return (long)wait;
+    return (int)wait;
 }
 
-static void wait_for_input(actor_t *actor, long timeout_ms) {
-    zmq_pollitem_t items[] = {
-        {.socket = actor->from_front, .events = ZMQ_POLLIN},
-        {.socket = actor->from_federation, .events = ZMQ_POLLIN},
-        {.socket = password_pool_socket(actor->pool), .events = ZMQ_POLLIN},
-        {.fd = actor->signals, .events = ZMQ_POLLIN},
-    };
-    int count = sizeof items / sizeof items[0];
+/* Asks the descriptors and not the sockets: each socket that is asked costs system calls of its
+ * own, and most turns are about one of them. */
+static void wait_for_input(actor_t *actor, int timeout_ms) {
+    inlet_t *inlets[] = {&actor->from_front, &actor->from_federation, &actor->from_pool};
+    enum { INLETS = sizeof inlets / sizeof inlets[0] };
+    struct pollfd items[INLETS + 1] = {[INLETS] = {.fd = actor->signals, .events = POLLIN}};
+    for (size_t i = 0; i < INLETS; i++) {
+        items[i] = (struct pollfd){.fd = inlets[i]->fd, .events = POLLIN};
+        timeout_ms = inlets[i]->pending ? 0 : timeout_ms;
+    }
     /* An interrupted poll is a turn without input. */
-    int ready = zmq_poll(items, count, timeout_ms);
+    int ready = poll(items, INLETS + 1, timeout_ms);
     ASSERT(ready >= 0 || errno == EINTR);
+    for (size_t i = 0; i < INLETS && ready > 0; i++) {
+        inlets[i]->pending = inlets[i]->pending || items[i].revents != 0;
+    }
+    actor->signalled = ready > 0 && items[INLETS].revents != 0;
 }
 
 /* A turn that never ends says nothing here, and the service manager sees it. */
@@ -244,7 +273,7 @@ static void stop_asked(actor_t *actor) {
 
 static void take_signals(actor_t *actor) {
     struct signalfd_siginfo signal;
-    while (read(actor->signals, &signal, sizeof signal) == sizeof signal) {
+    while (actor->signalled && read(actor->signals, &signal, sizeof signal) == sizeof signal) {
         if (signal.ssi_signo == SIGHUP) {
             actor->reload_asked = true;
         } else {
@@ -311,8 +340,9 @@ void actor_stop_federation(actor_t *actor) {
     actor->phase = ACTOR_ENDED;
     (void)batch_append(&actor->sends, FED_STOP, 0, 0, 0);
     actor_send_sends(actor);
-    zmq_pollitem_t item = {.socket = actor->from_federation, .events = ZMQ_POLLIN};
+    zmq_pollitem_t item = {.socket = actor->from_federation.socket, .events = ZMQ_POLLIN};
     while (!actor->federation_stopped && zmq_poll(&item, 1, FEDERATION_STOP_MS) > 0) {
+        actor->from_federation.pending = true;
         (void)actor_take_frames(actor);
     }
 }

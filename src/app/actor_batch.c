@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <zmq.h>
 
+/* So many entries are announced at once: their fetches from memory go on side by side. */
+#define EXPECTED_ENTRIES 16
+
 static void batch_free(void *bytes, void *hint) {
     (void)hint;
     memory_free(bytes);
@@ -41,23 +44,47 @@ static bool message_receive(zmq_msg_t *message, void *socket) {
     return got >= 0;
 }
 
-size_t actor_batch_receive(actor_t *actor, void *socket, actor_entry_fn *take) {
+/* Announces the next entries; returns the last of them. */
+static const batch_entry_t *entries_expect(actor_t *actor, const void *bytes, size_t length,
+                                           const batch_entry_t *last, actor_entry_fn *expect) {
+    const batch_entry_t *entry = last;
+    for (size_t i = 0; i < EXPECTED_ENTRIES && (entry = batch_next(bytes, length, entry)) != NULL;
+         i++) {
+        expect(actor, entry);
+        last = entry;
+    }
+    return last;
+}
+
+static size_t message_take(actor_t *actor, zmq_msg_t *message, actor_entry_fn *take,
+                           actor_entry_fn *expect) {
+    const void *bytes = zmq_msg_data(message);
+    size_t length = zmq_msg_size(message);
+    size_t entries = 0;
+    const batch_entry_t *entry = NULL;
+    const batch_entry_t *expected = NULL;
+    handoff_acquire(zmq_msg_data(message));
+    while ((entry = batch_next(bytes, length, entry)) != NULL) {
+        if (expect != NULL && entries % EXPECTED_ENTRIES == 0) {
+            expected = entries_expect(actor, bytes, length, expected, expect);
+        }
+        take(actor, entry);
+        entries++;
+    }
+    return entries;
+}
+
+size_t actor_batch_receive(actor_t *actor, inlet_t *inlet, actor_entry_fn *take,
+                           actor_entry_fn *expect) {
     size_t bytes = 0;
     size_t entries = 0;
-    bool received = true;
-    while (received && bytes < BATCH_BYTES_MAX) {
+    while (inlet->pending && bytes < BATCH_BYTES_MAX) {
         zmq_msg_t message;
         (void)zmq_msg_init(&message);
-        received = message_receive(&message, socket);
-        if (received) {
-            const batch_entry_t *entry = NULL;
-            handoff_acquire(zmq_msg_data(&message));
+        inlet->pending = message_receive(&message, inlet->socket);
+        if (inlet->pending) {
             bytes += zmq_msg_size(&message);
-            while ((entry = batch_next(zmq_msg_data(&message), zmq_msg_size(&message), entry)) !=
-                   NULL) {
-                take(actor, entry);
-                entries++;
-            }
+            entries += message_take(actor, &message, take, expect);
         }
         (void)zmq_msg_close(&message);
     }

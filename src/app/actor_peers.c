@@ -6,6 +6,7 @@
 
 #include "app/run_packer.h"
 #include "base/assert.h"
+#include "base/map.h"
 #include "net/federation.h"
 #include "wire/peer_codec.h"
 
@@ -60,7 +61,7 @@ static void take_entry(actor_t *actor, const batch_entry_t *entry) {
 }
 
 size_t actor_take_frames(actor_t *actor) {
-    return actor_batch_receive(actor, actor->from_federation, take_entry);
+    return actor_batch_receive(actor, &actor->from_federation, take_entry, NULL);
 }
 
 static void put_message(actor_t *actor, const peer_send_t *send) {
@@ -71,20 +72,68 @@ static void put_message(actor_t *actor, const peer_send_t *send) {
     memcpy(payload, actor->frame.bytes, actor->frame.length);
 }
 
-void actor_put_sends(actor_t *actor) {
-    const effects_t *effects = &actor->engine->effects;
+/* A channel as a key of a map, without the peer's key. */
+typedef struct ack_channel {
+    uint64_t number, dialled;
+} ack_channel_t;
+
+static bool is_ack(const peer_send_t *send) {
+    return !send->is_run && send->message.kind == PEER_ACK;
+}
+
+static ack_channel_t ack_channel(const peer_send_t *send) {
+    return (ack_channel_t){send->channel.number, send->channel.dialled ? 1 : 0};
+}
+
+/* The newest of a turn's acknowledgements on each channel, which says all that those before it say:
+ * channel -> index among the sends. NULL if there is nothing to leave out. */
+static map_t *newest_acks(const effects_t *effects) {
+    const uint8_t seed[16] = {0}; /* the numbers of channels are our own */
+    size_t acks = 0;
     for (size_t i = 0; i < effects->send_count; i++) {
-        const peer_send_t *send = &effects->sends[i];
-        if (!send->is_run) {
-            put_message(actor, send);
-            continue;
-        }
-        store_error_t error = run_pack(actor->engine->store, send, &actor->sends);
-        if (error != STORE_OK) {
-            /* The stream asks for it again; nothing is lost as long as the disk comes back. */
-            log_event(LEVEL_ERROR, "outbox-unreadable", "reason", store_error_text(error), NULL);
+        acks += is_ack(&effects->sends[i]) ? 1 : 0;
+    }
+    if (acks < 2) {
+        return NULL;
+    }
+    map_t *newest = map_new_of_ids(sizeof(ack_channel_t), sizeof(size_t), seed);
+    for (size_t i = 0; i < effects->send_count; i++) {
+        ack_channel_t channel = ack_channel(&effects->sends[i]);
+        if (is_ack(&effects->sends[i])) {
+            *(size_t *)map_put(newest, &channel) = i;
         }
     }
+    return newest;
+}
+
+static void put_run(actor_t *actor, const fresh_t *fresh, const peer_send_t *send) {
+    store_error_t error = run_pack(actor->engine->store, fresh, send, &actor->sends);
+    if (error != STORE_OK) {
+        /* The stream asks for it again; nothing is lost as long as the disk comes back. */
+        log_event(LEVEL_ERROR, "outbox-unreadable", "reason", store_error_text(error), NULL);
+    }
+}
+
+void actor_put_sends(actor_t *actor) {
+    const effects_t *effects = &actor->engine->effects;
+    if (effects->send_count == 0) {
+        return;
+    }
+    fresh_t fresh;
+    fresh_init(&fresh, effects->records, effects->record_count);
+    map_t *newest = newest_acks(effects);
+    for (size_t i = 0; i < effects->send_count; i++) {
+        const peer_send_t *send = &effects->sends[i];
+        ack_channel_t channel = ack_channel(send);
+        if (send->is_run) {
+            put_run(actor, &fresh, send);
+        } else if (!is_ack(send) || newest == NULL ||
+                   *(const size_t *)map_get(newest, &channel) == i) {
+            put_message(actor, send);
+        }
+    }
+    map_destroy(&newest);
+    fresh_deinit(&fresh);
 }
 
 static void put_key(actor_t *actor, uint32_t kind, const dial_effect_t *dial) {

@@ -90,10 +90,9 @@ static uint32_t run_end(const page_query_t *run) {
     return end - run->after > run->limit ? run->after + run->limit : end;
 }
 
-/* Reads the whole run, page by page, as far as the packer wants it. */
-static store_error_t run_read(store_t *store, packer_t *packer, bool *more) {
+/* Reads the run up to `end`, page by page, as far as the packer wants it. */
+static store_error_t run_read(store_t *store, packer_t *packer, uint32_t end, bool *more) {
     page_query_t query = packer->send->run;
-    uint32_t end = run_end(&query);
     store_error_t error = STORE_OK;
     bool goes_on = true;
     *more = false;
@@ -108,6 +107,18 @@ static store_error_t run_read(store_t *store, packer_t *packer, bool *more) {
         }
     }
     return error;
+}
+
+/* Packs what this turn has appended of the run. */
+static void fresh_pack(packer_t *packer, const fresh_t *fresh, const message_t *message) {
+    uint32_t end = run_end(&packer->send->run);
+    for (; message != NULL && message->seq <= end; message = fresh_next(fresh, message)) {
+        /* The store shows records behind the wanted ones where retention took some of those. */
+        if (message->seq > packer->seen) {
+            bool goes_on = pack_message(packer, message);
+            ASSERT(goes_on);
+        }
+    }
 }
 
 /* A pushed run whose last records are not sent: a frame without records moves the peer's mark over
@@ -134,17 +145,24 @@ static void pulled_end(packer_t *packer, uint32_t end, bool more) {
     frame_end(packer, packer->send->message.records.more || behind);
 }
 
-store_error_t run_pack(store_t *store, const peer_send_t *send, batch_t *out) {
+store_error_t run_pack(store_t *store, const fresh_t *fresh, const peer_send_t *send,
+                       batch_t *out) {
     ASSERT(send->is_run && send->message.kind == PEER_RECORDS);
     packer_t packer = {
         .send = send, .out = out, .base = send->message.records.base, .seen = send->run.after};
+    bool pulled = send->message.records.pulled;
+    uint32_t end = run_end(&send->run);
+    bool is_plain = fresh != NULL && !pulled && !send->run.verdicts;
+    const message_t *first = is_plain ? fresh_first(fresh, send->run.mailbox) : NULL;
     bool more = false;
     buffer_init(&packer.frame);
-    store_error_t error = run_read(store, &packer, &more);
-    if (error == STORE_OK && send->message.records.pulled) {
-        pulled_end(&packer, run_end(&send->run), more);
+    store_error_t error =
+        run_read(store, &packer, first != NULL && first->seq <= end ? first->seq - 1 : end, &more);
+    if (error == STORE_OK && pulled) {
+        pulled_end(&packer, end, more);
     } else if (error == STORE_OK) {
-        pushed_end(&packer, run_end(&send->run));
+        fresh_pack(&packer, fresh, first);
+        pushed_end(&packer, end);
     }
     buffer_deinit(&packer.frame);
     return error;

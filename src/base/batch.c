@@ -9,14 +9,9 @@
 
 #include <string.h>
 
-#define BATCH_ALIGNMENT 8
 #define BATCH_BYTES_MIN ((size_t)4096)
 
 _Static_assert(sizeof(batch_entry_t) % BATCH_ALIGNMENT == 0, "payloads start aligned");
-
-static size_t batch_padded(size_t bytes) {
-    return (bytes + BATCH_ALIGNMENT - 1) / BATCH_ALIGNMENT * BATCH_ALIGNMENT;
-}
 
 void batch_init(batch_t *batch) {
     *batch = (batch_t){0};
@@ -33,12 +28,19 @@ void batch_reset(batch_t *batch) {
     batch->is_open = false;
 }
 
-static void *batch_reserve(batch_t *batch, size_t bytes) {
+/* A new block is as large as the last ones turned out to be, so that it need not be moved while it
+ * is filled. */
+void batch_grow(batch_t *batch, size_t bytes) {
     size_t needed = batch->length + bytes;
     ASSERT(needed >= bytes);
-    if (needed > batch->room) {
-        size_t wanted = needed > BATCH_BYTES_MIN ? needed : BATCH_BYTES_MIN;
-        batch->bytes = memory_grow(batch->bytes, &batch->room, wanted, 1);
+    size_t wanted = batch->room == 0 && batch->usual > needed ? batch->usual : needed;
+    wanted = wanted > BATCH_BYTES_MIN ? wanted : BATCH_BYTES_MIN;
+    batch->bytes = memory_grow(batch->bytes, &batch->room, wanted, 1);
+}
+
+static void *batch_reserve(batch_t *batch, size_t bytes) {
+    if (bytes > batch->room - batch->length) {
+        batch_grow(batch, bytes);
     }
     return batch->bytes + batch->length;
 }
@@ -83,38 +85,14 @@ void batch_close(batch_t *batch) {
     batch->is_open = false;
 }
 
-void *batch_append(batch_t *batch, uint32_t kind, uint64_t subject, uint64_t detail,
-                   size_t payload_bytes) {
-    batch_open(batch, kind, subject, detail);
-    (void)batch_extend(batch, payload_bytes);
-    batch_close(batch);
-    return batch->bytes + batch->newest + sizeof(batch_entry_t);
-}
-
+/* Turns differ: the next block is made for somewhat more than this one held, and one that was much
+ * larger is remembered for a few turns. */
 char *batch_take(batch_t *batch, size_t *length) {
     ASSERT(!batch->is_open);
     char *bytes = batch->bytes;
+    size_t wanted = batch->length + batch->length / 4;
+    size_t usual = batch->usual / 2 > wanted ? batch->usual / 2 : wanted;
     *length = batch->length;
-    *batch = (batch_t){0};
+    *batch = (batch_t){.usual = usual};
     return bytes;
-}
-
-const batch_entry_t *batch_next(const void *bytes, size_t length, const batch_entry_t *entry) {
-    const char *start = bytes;
-    size_t offset = 0;
-    if (entry != NULL) {
-        offset = (size_t)((const char *)entry - start) + sizeof(*entry) +
-                 batch_padded(entry->payload_bytes);
-    }
-    if (offset == length) {
-        return NULL;
-    }
-    ASSERT(offset < length && length - offset >= sizeof(*entry));
-    const batch_entry_t *next = (const batch_entry_t *)(const void *)(start + offset);
-    ASSERT(batch_padded(next->payload_bytes) <= length - offset - sizeof(*next));
-    return next;
-}
-
-const void *batch_payload(const batch_entry_t *entry) {
-    return entry + 1;
 }

@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
-#include <string.h>
+#define BUFFER_BYTES_MIN ((size_t)64)
 
 void buffer_init(buffer_t *buffer) {
     *buffer = (buffer_t){0};
@@ -21,23 +21,9 @@ void buffer_reset(buffer_t *buffer) {
     buffer->length = 0;
 }
 
-char *buffer_reserve(buffer_t *buffer, size_t length) {
+void buffer_grow(buffer_t *buffer, size_t length) {
     size_t needed = buffer->length + length;
     ASSERT(needed >= length);
-    if (needed > buffer->room || buffer->bytes == NULL) {
-        buffer->bytes = memory_grow(buffer->bytes, &buffer->room, needed > 64 ? needed : 64, 1);
-    }
-    return buffer->bytes + buffer->length;
-}
-
-void buffer_append(buffer_t *buffer, const void *bytes, size_t length) {
-    if (length == 0) {
-        return;
-    }
-    memcpy(buffer_reserve(buffer, length), bytes, length);
-    buffer->length += length;
-}
-
-void buffer_text(buffer_t *buffer, const char *text) {
-    buffer_append(buffer, text, strlen(text));
+    buffer->bytes = memory_grow(buffer->bytes, &buffer->room,
+                                needed > BUFFER_BYTES_MIN ? needed : BUFFER_BYTES_MIN, 1);
 }

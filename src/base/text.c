@@ -53,19 +53,30 @@ bool span_equal(span_t a, span_t b) {
     return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
 }
 
-/* How many bytes from the start of `bytes` are ASCII without NUL, in steps of 8: in a word of such
- * bytes none has its high bit set, neither before nor after 1 is taken from each. */
+/* Has a high bit set if one of the 8 bytes is no ASCII or is NUL: in a word of others none has its
+ * high bit set, neither before nor after 1 is taken from each. */
+static uint64_t ascii_doubt(const char *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word | (word - 0x0101010101010101ULL);
+}
+
+/* How many bytes from the start of `bytes` are ASCII without NUL, in steps of 8. */
 static size_t ascii_run(span_t bytes) {
-    const uint64_t ones = 0x0101010101010101ULL;
     const uint64_t highs = 0x8080808080808080ULL;
     size_t length = 0;
-    while (bytes.length - length >= sizeof(uint64_t)) {
-        uint64_t word = 0;
-        memcpy(&word, bytes.bytes + length, sizeof(word));
-        if (((word | (word - ones)) & highs) != 0) {
+    while (bytes.length - length >= 4 * sizeof(uint64_t)) {
+        const char *at = bytes.bytes + length;
+        uint64_t doubt =
+            ascii_doubt(at) | ascii_doubt(at + 8) | ascii_doubt(at + 16) | ascii_doubt(at + 24);
+        if ((doubt & highs) != 0) {
             break;
         }
-        length += sizeof(word);
+        length += 4 * sizeof(uint64_t);
+    }
+    while (bytes.length - length >= sizeof(uint64_t) &&
+           (ascii_doubt(bytes.bytes + length) & highs) == 0) {
+        length += sizeof(uint64_t);
     }
     return length;
 }

@@ -53,28 +53,8 @@ void connection_deinit(connection_t *connection) {
     connection->fd = -1;
 }
 
-uint32_t connection_unanswered(const connection_t *connection) {
-    return connection->slot_next - connection->slot_due;
-}
-
 static size_t connection_output_bytes(const connection_t *connection) {
     return connection->output.length - connection->output_sent;
-}
-
-size_t connection_unsent(const connection_t *connection) {
-    size_t early = connection->early != NULL ? reply_order_bytes(connection->early) : 0;
-    return connection_output_bytes(connection) + early;
-}
-
-bool connection_paused(connection_t *connection) {
-    uint32_t unanswered = connection_unanswered(connection);
-    uint64_t expected = (uint64_t)unanswered * connection->reply_bytes_mean;
-    size_t unsent = connection_unsent(connection);
-    uint32_t part = connection->paused ? 2 : 1;
-    connection->paused = unsent > CONNECTION_OUTPUT_MAX / part ||
-                         (unanswered > 0 && (unanswered >= CONNECTION_REQUESTS_MAX / part ||
-                                             expected >= CONNECTION_OUTPUT_MAX / part));
-    return connection->paused;
 }
 
 bool connection_has_input(const connection_t *connection) {
@@ -131,14 +111,21 @@ static void connection_stop_asking(connection_t *connection) {
     connection_tail_free(connection);
 }
 
-static void connection_deliver(connection_t *connection, const void *bytes, size_t length,
-                               bool close) {
+/* Each reply of a run counts as one of their mean size. */
+static void connection_weigh(connection_t *connection, const reply_run_t *run) {
+    uint32_t share = (uint32_t)(run->length / run->count / REPLY_MEAN_WEIGHT);
     uint32_t mean = connection->reply_bytes_mean;
-    connection->reply_bytes_mean =
-        mean - mean / REPLY_MEAN_WEIGHT + (uint32_t)(length / REPLY_MEAN_WEIGHT);
-    buffer_append(&connection->output, bytes, length);
-    connection->slot_due++;
-    if (close) {
+    for (uint32_t i = 0; i < run->count; i++) {
+        mean = mean - mean / REPLY_MEAN_WEIGHT + share;
+    }
+    connection->reply_bytes_mean = mean;
+}
+
+static void connection_deliver(connection_t *connection, const reply_run_t *run) {
+    connection_weigh(connection, run);
+    buffer_append(&connection->output, run->bytes, run->length);
+    connection->slot_due += run->count;
+    if (run->close) {
         connection->slot_due = connection->slot_next;
         reply_order_destroy(&connection->early);
     }
@@ -149,33 +136,41 @@ static void connection_deliver_early(connection_t *connection) {
     early_reply_t reply;
     while (connection->early != NULL &&
            reply_order_take(connection->early, connection->slot_due, &reply)) {
+        reply_run_t run = {reply.bytes, reply.length, reply.count, reply.close};
         if (reply_order_count(connection->early) == 0) {
             reply_order_destroy(&connection->early);
         }
-        connection_deliver(connection, reply.bytes, reply.length, reply.close);
+        connection_deliver(connection, &run);
         memory_free(reply.bytes);
     }
 }
 
-void connection_answer(connection_t *connection, uint32_t slot, const void *bytes, size_t length,
-                       bool close) {
+void connection_answer(connection_t *connection, uint32_t slot, const reply_run_t *run) {
     uint32_t distance = slot - connection->slot_due;
-    if (distance >= connection_unanswered(connection)) {
+    uint32_t unanswered = connection_unanswered(connection);
+    if (distance >= unanswered) {
         ASSERT(connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERS);
         return;
     }
-    if (close) {
+    ASSERT(run->count > 0 && run->count <= unanswered - distance);
+    if (run->close) {
         connection_stop_asking(connection);
     }
     if (distance > 0) {
         if (connection->early == NULL) {
             connection->early = reply_order_new();
         }
-        reply_order_put(connection->early, connection->slot_due, slot, bytes, length, close);
+        reply_order_put(connection->early, connection->slot_due, slot, run);
         return;
     }
-    connection_deliver(connection, bytes, length, close);
+    connection_deliver(connection, run);
     connection_deliver_early(connection);
+}
+
+void connection_refuse(connection_t *connection, const buffer_t *frame, bool close) {
+    reply_run_t run = {frame->bytes, frame->length, 1, close};
+    uint32_t slot = connection->slot_next++;
+    connection_answer(connection, slot, &run);
 }
 
 bool connection_is_full(const connection_t *connection) {

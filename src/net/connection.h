@@ -7,6 +7,7 @@
 
 #include "base/bucket.h"
 #include "base/buffer.h"
+#include "base/limits.h"
 #include "lag.h"
 #include "reply_order.h"
 #include "wire/request.h"
@@ -88,15 +89,29 @@ void connection_init(connection_t *connection, int fd, bool admin);
 void connection_deinit(connection_t *connection);
 
 /* Requests that have a slot and whose reply has not gone into the output. */
-uint32_t connection_unanswered(const connection_t *connection);
+static inline uint32_t connection_unanswered(const connection_t *connection) {
+    return connection->slot_next - connection->slot_due;
+}
 
 /* Bytes of replies that wait here, in turn or before it. */
-size_t connection_unsent(const connection_t *connection);
+static inline size_t connection_unsent(const connection_t *connection) {
+    size_t early = connection->early != NULL ? reply_order_bytes(connection->early) : 0;
+    return connection->output.length - connection->output_sent + early;
+}
 
 /* Whether it must not be read or framed now: too many requests unanswered, too much output unsent,
  * or as much to be expected from the unanswered ones. Once paused it stays so until half of that
  * is gone. */
-bool connection_paused(connection_t *connection);
+static inline bool connection_paused(connection_t *connection) {
+    uint32_t unanswered = connection_unanswered(connection);
+    uint64_t expected = (uint64_t)unanswered * connection->reply_bytes_mean;
+    size_t unsent = connection_unsent(connection);
+    uint32_t part = connection->paused ? 2 : 1;
+    connection->paused = unsent > CONNECTION_OUTPUT_MAX / part ||
+                         (unanswered > 0 && (unanswered >= CONNECTION_REQUESTS_MAX / part ||
+                                             expected >= CONNECTION_OUTPUT_MAX / part));
+    return connection->paused;
+}
 
 /* Whether there is something to read or to frame, paused or not. */
 bool connection_has_input(const connection_t *connection);
@@ -110,10 +125,12 @@ void connection_tail_save(connection_t *connection, const char *rest, size_t len
 /* Receives at most `room` bytes; adds to *length. False if the connection is broken. */
 bool connection_receive(connection_t *connection, char *bytes, size_t room, size_t *length);
 
-/* Takes a reply. It goes to the output when all before it have; what comes behind a closing one is
- * dropped. */
-void connection_answer(connection_t *connection, uint32_t slot, const void *bytes, size_t length,
-                       bool close);
+/* Takes the replies to `slot` and behind. They go to the output when all before them have; what
+ * comes behind a closing one is dropped. */
+void connection_answer(connection_t *connection, uint32_t slot, const reply_run_t *run);
+
+/* The front end's own answer to the request that would have the next slot. */
+void connection_refuse(connection_t *connection, const buffer_t *frame, bool close);
 
 /* Whether so much output is unsent that it gets no more events. */
 bool connection_is_full(const connection_t *connection);

@@ -6,8 +6,6 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
-#define HANDLE_INDEX_BITS 32
-
 void table_init(connection_table_t *table) {
     *table = (connection_table_t){.free_first = NO_CONNECTION};
 }
@@ -72,14 +70,6 @@ connection_t *table_find(const connection_table_t *table, uint64_t handle) {
         return NULL;
     }
     return connection;
-}
-
-uint32_t table_index(const connection_table_t *table, const connection_t *connection) {
-    return (uint32_t)(connection - table->places);
-}
-
-uint64_t table_handle(const connection_table_t *table, const connection_t *connection) {
-    return (uint64_t)connection->generation << HANDLE_INDEX_BITS | table_index(table, connection);
 }
 
 void list_init(connection_list_t *list, connection_list_id_t id, connection_chain_t chain) {

@@ -8,6 +8,9 @@
 
 #define NO_CONNECTION UINT32_MAX
 
+/* Of a handle; above them stands the generation. */
+#define HANDLE_INDEX_BITS 32
+
 typedef struct connection_table {
     connection_t *places;
     size_t room;
@@ -41,8 +44,15 @@ connection_t *table_find(const connection_table_t *table, uint64_t handle);
 /* The connection in place `index`, or NULL if that place is free. */
 connection_t *table_at(const connection_table_t *table, uint32_t index);
 
-uint32_t table_index(const connection_table_t *table, const connection_t *connection);
-uint64_t table_handle(const connection_table_t *table, const connection_t *connection);
+static inline uint32_t table_index(const connection_table_t *table,
+                                   const connection_t *connection) {
+    return (uint32_t)(connection - table->places);
+}
+
+static inline uint64_t table_handle(const connection_table_t *table,
+                                    const connection_t *connection) {
+    return (uint64_t)connection->generation << HANDLE_INDEX_BITS | table_index(table, connection);
+}
 
 void list_init(connection_list_t *list, connection_list_id_t id, connection_chain_t chain);
 

@@ -37,6 +37,8 @@ static void dial_die(dial_t *dial, dial_error_t error) {
 }
 
 static void dial_close(dial_t *dial, int linger_ms) {
+    wakes_remove(dial->wakes, &dial->socket_wake);
+    wakes_remove(dial->wakes, &dial->monitor_wake);
     if (dial->socket != NULL) {
         /* The monitor's own end goes first: libzmq's I/O thread writes to it, and would wait
          * forever for a reader that is gone. */
@@ -56,7 +58,8 @@ static bool dial_monitor(dial_t *dial) {
         return false;
     }
     dial->monitor = inner_socket_new(ZMQ_PAIR);
-    return dial->monitor != NULL && zmq_connect(dial->monitor, endpoint) == 0;
+    return dial->monitor != NULL && zmq_connect(dial->monitor, endpoint) == 0 &&
+           wakes_add(dial->wakes, &dial->monitor_wake, dial->monitor, WAKE_MONITOR, dial);
 }
 
 static bool dial_open(dial_t *dial) {
@@ -71,6 +74,7 @@ static bool dial_open(dial_t *dial) {
     int rc = zmq_setsockopt(dial->socket, ZMQ_CURVE_SERVERKEY, dial->key, KEY_BYTES);
     ASSERT(rc == 0);
     return dial_monitor(dial) &&
+           wakes_add(dial->wakes, &dial->socket_wake, dial->socket, WAKE_DIAL, dial) &&
            zmq_connect(dial->socket, dial->resolved.endpoints[dial->attempts]) == 0;
 }
 
@@ -90,13 +94,14 @@ static void dial_next(dial_t *dial, dial_error_t error) {
 }
 
 dial_t *dial_new(uint64_t id, const federation_dial_t *target, const federation_options_t *own,
-                 int64_t now_ms) {
+                 wakes_t *wakes, int64_t now_ms) {
     ASSERT(target->address.length == strlen(target->address.text));
     dial_t *dial = memory_alloc(sizeof *dial);
     dial->id = id;
     memcpy(dial->key, target->key, KEY_BYTES);
     dial->address = target->address;
     dial->own = own;
+    dial->wakes = wakes;
     dial->deadline_ms = now_ms + HANDSHAKE_MS;
     batch_init(&dial->early);
     if (resolve_number(&dial->resolved, dial->address.text, dial->address.port)) {
@@ -108,6 +113,8 @@ dial_t *dial_new(uint64_t id, const federation_dial_t *target, const federation_
 void dial_destroy(dial_t **dial, int linger_ms) {
     ASSERT(dial != NULL && *dial != NULL);
     dial_close(*dial, linger_ms);
+    queue_drop(&(*dial)->young);
+    queue_drop(&(*dial)->to_do);
     batch_deinit(&(*dial)->early);
     memory_free(*dial);
     *dial = NULL;
@@ -139,6 +146,7 @@ static peer_sent_t dial_keep(dial_t *dial, const void *frame, size_t length) {
 
 peer_sent_t dial_send(dial_t *dial, const void *frame, size_t length) {
     if (dial->state == DIAL_IS_UP) {
+        wakes_touch(dial->wakes, &dial->socket_wake);
         return part_send(dial->socket, frame, length, 0);
     }
     return dial->state == DIAL_IS_DEAD ? PEER_GONE : dial_keep(dial, frame, length);
@@ -153,6 +161,7 @@ static void dial_up(dial_t *dial) {
         (void)part_send(dial->socket, batch_payload(entry), entry->payload_bytes, 0);
     }
     batch_deinit(&dial->early);
+    wakes_touch(dial->wakes, &dial->socket_wake);
 }
 
 static void dial_event(dial_t *dial, unsigned event) {

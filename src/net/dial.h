@@ -3,20 +3,25 @@
  * connection. Owned by the federation thread; nothing here blocks.
  *
  * A dial's state tells its owner what to do: WAITING, its host is a name (resolve_start it, then
- * dial_resolving, then dial_resolved); CONNECTING, poll its monitor; UP, poll both sockets; DEAD,
- * read `error` and destroy it.
+ * dial_resolving, then dial_resolved); CONNECTING, dial_watch whenever its monitor is due; UP, read
+ * its socket too whenever that is due; DEAD, read `error` and destroy it.
  */
 #ifndef REALMGATE_NET_DIAL_H
 #define REALMGATE_NET_DIAL_H
 
 #include "net/federation.h"
 #include "peer_socket.h"
+#include "queue.h"
 #include "resolve.h"
+#include "wakes.h"
 
 #include "base/batch.h"
 #include "types/event.h"
 
 #define EARLY_FRAMES_MAX 256
+
+/* Kinds of wakes, with the dial as their owner. */
+enum { WAKE_MONITOR = 64, WAKE_DIAL };
 
 typedef enum dial_state {
     DIAL_IS_WAITING,
@@ -31,6 +36,7 @@ typedef struct dial {
     uint8_t key[KEY_BYTES];
     address_t address;
     const federation_options_t *own; /* our key pair; outlives the dial */
+    wakes_t *wakes;                  /* where the sockets are watched; outlives the dial */
     dial_state_t state;
     dial_error_t error;  /* DEAD */
     int64_t deadline_ms; /* for the whole way to UP, in zclock_mono */
@@ -38,17 +44,22 @@ typedef struct dial {
     uint32_t attempts; /* endpoints of `resolved` that were tried */
     void *socket;      /* DEALER; CONNECTING, UP and DEAD */
     void *monitor;     /* the monitor's PAIR */
-    bool connected;    /* TCP is through */
-    bool went_up;      /* it is or was UP */
-    batch_t early;     /* frames that wait for UP */
+    wake_t socket_wake;
+    wake_t monitor_wake;
+    queue_place_t young; /* for the owner: while it has a deadline */
+    queue_place_t to_do; /* for the owner: while it is WAITING or DEAD */
+    bool connected;      /* TCP is through */
+    bool went_up;        /* it is or was UP */
+    batch_t early;       /* frames that wait for UP */
     uint32_t early_frames;
 } dial_t;
 
-/* Starts to connect at once if the address is a number, else WAITING. `own` is borrowed. */
+/* Starts to connect at once if the address is a number, else WAITING. `own` and `wakes` are
+ * borrowed. */
 dial_t *dial_new(uint64_t id, const federation_dial_t *target, const federation_options_t *own,
-                 int64_t now_ms);
+                 wakes_t *wakes, int64_t now_ms);
 
-/* Closes; what was handed over to the sockets has linger_ms to go out. */
+/* Closes and leaves all queues; what was handed over to the sockets has linger_ms to go out. */
 void dial_destroy(dial_t **dial, int linger_ms);
 
 void dial_resolving(dial_t *dial);

@@ -9,8 +9,10 @@
 #include "dial.h"
 #include "drops.h"
 #include "peer_socket.h"
+#include "queue.h"
 #include "resolve.h"
 #include "router.h"
+#include "wakes.h"
 #include "zap.h"
 
 #include "base/assert.h"
@@ -20,6 +22,7 @@
 #include "base/random.h"
 
 #include <czmq.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -39,8 +42,8 @@ enum {
     BYTES_PER_TURN = 1024 * 1024
 };
 
-enum { ITEM_ACTOR, ITEM_TO_ACTOR, ITEM_ZAP, ITEM_RESOLVED, ITEM_ROUTER, ITEM_DIALS };
-enum { ITEM_OF_MONITOR, ITEM_OF_SOCKET, ITEMS_PER_DIAL };
+/* Kinds of wakes, beside those of the dials. */
+enum { WAKE_ACTOR, WAKE_TO_ACTOR, WAKE_ZAP, WAKE_RESOLVED, WAKE_ROUTER, WAKES };
 
 struct federation {
     federation_options_t options;
@@ -53,16 +56,14 @@ struct federation {
     int resolved_in;  /* resolver threads answer here ... */
     int resolved_out; /* ... by duplicates of this */
     uint32_t resolvers;
-    map_t *dials_by_id; /* uint64_t -> dial_t * */
-    dial_t **dials;
-    size_t dial_count;
-    size_t dial_room;
-    zmq_pollitem_t *items;
-    size_t item_room;
-    size_t polled_dials; /* dials that have items */
-    bool polled_pause;   /* the peers' sockets are polled for nothing: the actor is behind */
-    bool stale;          /* items are to be made anew */
-    uint64_t turn;
+    map_t *dials;    /* by id: uint64_t -> dial_t * */
+    queue_t young;   /* dials with a deadline, which is the earliest in front */
+    queue_t waiting; /* dials whose host is to be resolved */
+    queue_t dead;    /* dials that are to be told of and freed */
+    wakes_t wakes;
+    wake_t own_wakes[WAKES];
+    queue_t readable;     /* the wakes of peers' sockets that were not read to their end */
+    bool is_asked[WAKES]; /* what own_wakes said; all are served in one order */
     drops_t drops;
     bool stopping;
 };
@@ -120,33 +121,34 @@ static size_t dial_receive(federation_t *federation, dial_t *dial) {
     return bytes;
 }
 
-/* A turn's share of one socket: of a dial, or of the ROUTER if it is NULL. */
-static void share_receive(federation_t *federation, dial_t *dial) {
+/* A turn's share of one socket: of a dial, or of the ROUTER if it is NULL. False if that was not
+ * all. */
+static bool share_receive(federation_t *federation, dial_t *dial) {
     size_t bytes = 0;
     for (int i = 0; i < FRAMES_PER_TURN && bytes < BYTES_PER_TURN; i++) {
         size_t more = dial == NULL ? route_receive(federation) : dial_receive(federation, dial);
         if (more == SIZE_MAX) {
-            return;
+            return true;
         }
         bytes += more;
     }
+    return false;
 }
 
-/* Starts with another dial each turn, so that a full batch is not always the same dials' fault. */
+/* Who has more than its share waits behind all others, so that a full batch is not always the same
+ * peers' fault. */
 static void federation_receive(federation_t *federation) {
+    queue_t *readable = &federation->readable;
+    const queue_place_t *last = readable->last;
     if (federation->pipe.is_waiting) {
         return;
     }
-    const zmq_pollitem_t *items = federation->items;
-    if ((items[ITEM_ROUTER].revents & ZMQ_POLLIN) != 0) {
-        share_receive(federation, NULL);
-    }
-    size_t count = federation->polled_dials;
-    for (size_t i = 0; i < count && federation->pipe.batch.length < BATCH_BYTES_MAX; i++) {
-        size_t at = (federation->turn + i) % count;
-        const zmq_pollitem_t *item = &items[ITEM_DIALS + at * ITEMS_PER_DIAL + ITEM_OF_SOCKET];
-        if ((item->revents & ZMQ_POLLIN) != 0) {
-            share_receive(federation, federation->dials[at]);
+    for (bool done = last == NULL; !done && federation->pipe.batch.length < BATCH_BYTES_MAX;) {
+        wake_t *wake = queue_first(readable);
+        done = &wake->readable == last;
+        queue_drop(&wake->readable);
+        if (!share_receive(federation, wake->owner)) {
+            queue_add(readable, &wake->readable, wake);
         }
     }
 }
@@ -154,78 +156,77 @@ static void federation_receive(federation_t *federation) {
 /* ---- dials ---- */
 
 static dial_t *dial_find(const federation_t *federation, uint64_t id) {
-    dial_t *const *found = map_get(federation->dials_by_id, &id);
+    dial_t *const *found = map_get(federation->dials, &id);
     return found != NULL ? *found : NULL;
 }
 
-static void dial_add(federation_t *federation, dial_t *dial) {
-    federation->dials = memory_grow(federation->dials, &federation->dial_room,
-                                    federation->dial_count + 1, sizeof(dial_t *));
-    federation->dials[federation->dial_count++] = dial;
-    dial_t **place = map_put(federation->dials_by_id, &dial->id);
-    ASSERT(*place == NULL);
-    *place = dial;
-    federation->stale = true;
+/* To be called whenever a dial's state may have changed: it waits where its state is served. */
+static void dial_settle(federation_t *federation, dial_t *dial) {
+    queue_drop(&dial->to_do);
+    if (dial->state == DIAL_IS_WAITING) {
+        queue_add(&federation->waiting, &dial->to_do, dial);
+    } else if (dial->state == DIAL_IS_DEAD) {
+        queue_add(&federation->dead, &dial->to_do, dial);
+    }
+    if (dial->state == DIAL_IS_UP || dial->state == DIAL_IS_DEAD) {
+        queue_drop(&dial->young);
+    }
 }
 
-static void dial_remove(federation_t *federation, size_t at, int linger_ms) {
-    ASSERT(at < federation->dial_count);
-    dial_t *dial = federation->dials[at];
-    bool known = map_remove(federation->dials_by_id, &dial->id);
+/* All have the same time from here on, so the queue of the young is in the order of deadlines. */
+static void dial_add(federation_t *federation, dial_t *dial) {
+    dial_t **place = map_put(federation->dials, &dial->id);
+    ASSERT(*place == NULL);
+    *place = dial;
+    queue_add(&federation->young, &dial->young, dial);
+    dial_settle(federation, dial);
+}
+
+static void dial_remove(federation_t *federation, dial_t *dial, int linger_ms) {
+    bool known = map_remove(federation->dials, &dial->id);
     ASSERT(known);
-    federation->dials[at] = federation->dials[--federation->dial_count];
     dial_destroy(&dial, linger_ms);
-    federation->stale = true;
 }
 
 static void dial_follow(federation_t *federation, dial_t *dial) {
-    dial_state_t state = dial->state;
-    uint32_t attempts = dial->attempts;
     bool was_up = dial->went_up;
     dial_watch(dial);
-    if (dial->state == state && dial->attempts == attempts) {
-        return;
-    }
-    federation->stale = true;
+    dial_settle(federation, dial);
     if (dial->went_up && !was_up) {
         (void)batch_append(&federation->pipe.batch, FED_DIALLED, dial->id, 0, 0);
     }
 }
 
-static void federation_watch(federation_t *federation) {
-    for (size_t i = 0; i < federation->polled_dials; i++) {
-        if (federation->items[ITEM_DIALS + i * ITEMS_PER_DIAL + ITEM_OF_MONITOR].revents != 0) {
-            dial_follow(federation, federation->dials[i]);
-        }
+static void federation_expire(federation_t *federation, int64_t now_ms) {
+    dial_t *dial = NULL;
+    while ((dial = queue_first(&federation->young)) != NULL && dial->deadline_ms <= now_ms) {
+        dial_expire(dial, now_ms);
+        dial_settle(federation, dial);
     }
 }
 
 /* Frees the dials that ended, and says so. */
-static void federation_bury(federation_t *federation, int64_t now_ms) {
-    for (size_t i = federation->dial_count; i > 0; i--) {
-        dial_t *dial = federation->dials[i - 1];
-        dial_expire(dial, now_ms);
-        if (dial->state != DIAL_IS_DEAD) {
-            continue;
-        }
+static void federation_bury(federation_t *federation) {
+    dial_t *dial = NULL;
+    while ((dial = queue_first(&federation->dead)) != NULL) {
         if (dial->error == DIAL_BROKEN) {
             /* What the peer sent before it went counts. */
-            share_receive(federation, dial);
+            (void)share_receive(federation, dial);
         }
         (void)batch_append(&federation->pipe.batch, FED_DIAL_LOST, dial->id, dial->error, 0);
-        dial_remove(federation, i - 1, 0);
+        dial_remove(federation, dial, 0);
     }
 }
 
 static void federation_resolve(federation_t *federation) {
-    for (size_t i = 0; i < federation->dial_count && federation->resolvers < RESOLVERS_MAX; i++) {
-        dial_t *dial = federation->dials[i];
-        if (dial->state == DIAL_IS_WAITING &&
-            resolve_start(federation->resolved_out, dial->id, dial->address.text,
-                          dial->address.port)) {
-            federation->resolvers++;
-            dial_resolving(dial);
-        }
+    dial_t *dial = NULL;
+    while (
+        federation->resolvers < RESOLVERS_MAX &&
+        (dial = queue_first(&federation->waiting)) != NULL &&
+        resolve_start(federation->resolved_out, dial->id, dial->address.text, dial->address.port)) {
+        federation->resolvers++;
+        dial_resolving(dial);
+        dial_settle(federation, dial);
     }
 }
 
@@ -238,7 +239,7 @@ static void federation_take_resolved(federation_t *federation) {
         dial_t *dial = dial_find(federation, resolved.subject);
         if (dial != NULL) {
             dial_resolved(dial, &resolved);
-            federation->stale = true;
+            dial_settle(federation, dial);
         }
     }
 }
@@ -249,16 +250,15 @@ static void federation_dial(federation_t *federation, const batch_entry_t *entry
     federation_dial_t target;
     ASSERT(entry->payload_bytes == sizeof target);
     memcpy(&target, batch_payload(entry), sizeof target);
-    dial_add(federation, dial_new(entry->subject, &target, &federation->options, zclock_mono()));
+    dial_add(federation, dial_new(entry->subject, &target, &federation->options, &federation->wakes,
+                                  zclock_mono()));
 }
 
 /* The dial may have ended while the actor's batch was on its way. */
 static void federation_hang_up(federation_t *federation, uint64_t id) {
-    for (size_t i = 0; i < federation->dial_count; i++) {
-        if (federation->dials[i]->id == id) {
-            dial_remove(federation, i, LINGER_MS);
-            return;
-        }
+    dial_t *dial = dial_find(federation, id);
+    if (dial != NULL) {
+        dial_remove(federation, dial, LINGER_MS);
     }
 }
 
@@ -269,6 +269,7 @@ static void federation_send(federation_t *federation, const batch_entry_t *entry
     peer_sent_t sent = PEER_GONE;
     if (entry->detail == 0) {
         sent = router_send(federation->router, entry->subject, frame, length);
+        wakes_touch(&federation->wakes, &federation->own_wakes[WAKE_ROUTER]);
     } else {
         dial_t *dial = dial_find(federation, entry->subject);
         sent = dial != NULL ? dial_send(dial, frame, length) : PEER_GONE;
@@ -325,93 +326,98 @@ static void federation_take(federation_t *federation) {
         }
         (void)zmq_msg_close(&message);
     }
+    wakes_touch(&federation->wakes, &federation->own_wakes[WAKE_ACTOR]);
 }
 
 /* What the actor said before a peer's question counts for the answer: a key that it has allowed is
  * let in, however soon its owner comes. So its batches are taken after the question. */
 static void federation_admit(federation_t *federation) {
-    for (int i = 0; i < QUESTIONS_PER_TURN && zap_ask(federation->zap); i++) {
+    for (int i = 0; i < QUESTIONS_PER_TURN; i++) {
+        if (!zap_ask(federation->zap)) {
+            return;
+        }
         federation_take(federation);
         if (!zap_answer(federation->zap)) {
             drops_count(&federation->drops, DROP_KEY, 1);
         }
     }
+    wakes_touch(&federation->wakes, &federation->own_wakes[WAKE_ZAP]);
 }
 
 /* ---- the loop ---- */
 
-static zmq_pollitem_t item_of(void *socket, bool wanted) {
-    /* Neither socket nor descriptor: poll(2) passes over it. */
-    return (zmq_pollitem_t){
-        .socket = socket, .fd = -1, .events = socket != NULL && wanted ? ZMQ_POLLIN : 0};
-}
-
-static void items_make(federation_t *federation) {
-    size_t count = ITEM_DIALS + federation->dial_count * ITEMS_PER_DIAL;
-    federation->items =
-        memory_grow(federation->items, &federation->item_room, count, sizeof(zmq_pollitem_t));
-    zmq_pollitem_t *items = federation->items;
-    bool pause = federation->pipe.is_waiting;
-    items[ITEM_ACTOR] = item_of(federation->pipe.in, true);
-    items[ITEM_TO_ACTOR] = item_of(federation->pipe.out, false);
-    items[ITEM_TO_ACTOR].events = pause ? ZMQ_POLLOUT : 0;
-    items[ITEM_ZAP] = item_of(zap_socket(federation->zap), true);
-    items[ITEM_RESOLVED] = (zmq_pollitem_t){.fd = federation->resolved_in, .events = ZMQ_POLLIN};
-    items[ITEM_ROUTER] = item_of(federation->router, !pause);
-    for (size_t i = 0; i < federation->dial_count; i++) {
-        const dial_t *dial = federation->dials[i];
-        zmq_pollitem_t *pair = &items[ITEM_DIALS + i * ITEMS_PER_DIAL];
-        bool up = dial->state == DIAL_IS_UP;
-        pair[ITEM_OF_MONITOR] = item_of(dial->monitor, true);
-        pair[ITEM_OF_SOCKET] = item_of(up ? dial->socket : NULL, !pause);
-    }
-    federation->polled_dials = federation->dial_count;
-    federation->polled_pause = pause;
-    federation->stale = false;
-}
-
-static long federation_timeout_ms(const federation_t *federation) {
-    int64_t due_ms = drops_due_ms(&federation->drops);
-    for (size_t i = 0; i < federation->dial_count; i++) {
-        const dial_t *dial = federation->dials[i];
-        if (dial->state != DIAL_IS_UP && dial->deadline_ms < due_ms) {
-            due_ms = dial->deadline_ms;
+/* Looks at all that is due. The peers' sockets are silenced even while nobody may read them,
+ * because the actor is behind: they stay readable until then. */
+static void federation_look(federation_t *federation) {
+    wake_t *wake = NULL;
+    while ((wake = wakes_next(&federation->wakes)) != NULL) {
+        const dial_t *dial = wake->owner;
+        bool is_in = wake->socket != NULL && (wake_events(wake) & ZMQ_POLLIN) != 0;
+        if (wake->kind == WAKE_MONITOR) {
+            dial_follow(federation, wake->owner);
+        } else if (wake->kind < WAKES && wake->kind != WAKE_ROUTER) {
+            federation->is_asked[wake->kind] = true;
+        } else if (is_in && (dial == NULL || dial->state == DIAL_IS_UP)) {
+            queue_add(&federation->readable, &wake->readable, wake);
         }
+    }
+}
+
+static int64_t federation_due_ms(const federation_t *federation) {
+    int64_t due_ms = drops_due_ms(&federation->drops);
+    const dial_t *dial = queue_first(&federation->young);
+    return dial != NULL && dial->deadline_ms < due_ms ? dial->deadline_ms : due_ms;
+}
+
+static int federation_timeout_ms(const federation_t *federation) {
+    int64_t due_ms = federation_due_ms(federation);
+    if (queue_first(&federation->readable) != NULL && !federation->pipe.is_waiting) {
+        return 0;
     }
     if (due_ms == INT64_MAX) {
         return -1;
     }
-    int64_t now_ms = zclock_mono();
-    return due_ms > now_ms ? (long)(due_ms - now_ms) : 0;
+    int64_t left_ms = due_ms - zclock_mono();
+    return left_ms <= 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* Whether one of our own sockets said something since this was asked last. */
+static bool federation_asked(federation_t *federation, int kind) {
+    bool is_asked = federation->is_asked[kind];
+    federation->is_asked[kind] = false;
+    return is_asked;
 }
 
 static void federation_turn(federation_t *federation) {
-    if (federation->stale || federation->polled_pause != federation->pipe.is_waiting) {
-        items_make(federation);
-    }
-    int count = (int)(ITEM_DIALS + federation->polled_dials * ITEMS_PER_DIAL);
-    if (zmq_poll(federation->items, count, federation_timeout_ms(federation)) < 0) {
-        /* Signals are blocked here and the context outlives us. */
-        ASSERT(zmq_errno() == EINTR);
-        return;
-    }
-    federation->turn++;
+    wakes_wait(&federation->wakes, federation_timeout_ms(federation));
+    federation_look(federation);
     federation_receive(federation);
-    federation_watch(federation);
-    /* From here on the dials no longer stand as the items do. */
-    federation_admit(federation);
-    federation_take(federation);
-    federation_take_resolved(federation);
+    if (federation_asked(federation, WAKE_ZAP)) {
+        federation_admit(federation);
+    }
+    if (federation_asked(federation, WAKE_ACTOR)) {
+        federation_take(federation);
+    }
+    if (federation_asked(federation, WAKE_RESOLVED)) {
+        federation_take_resolved(federation);
+    }
     federation_resolve(federation);
-    federation_bury(federation, zclock_mono());
+    federation_expire(federation, zclock_mono());
+    federation_bury(federation);
     actor_pipe_flush(&federation->pipe);
     drops_log(&federation->drops, zclock_mono());
 }
 
 static void federation_close(federation_t *federation) {
-    while (federation->dial_count > 0) {
-        dial_remove(federation, federation->dial_count - 1, LINGER_MS);
+    size_t cursor = 0;
+    void *dial = NULL;
+    while (map_next(federation->dials, &cursor, NULL, &dial)) {
+        dial_remove(federation, *(dial_t **)dial, LINGER_MS);
     }
+    for (int kind = 0; kind < WAKES; kind++) {
+        wakes_remove(&federation->wakes, &federation->own_wakes[kind]);
+    }
+    wakes_deinit(&federation->wakes);
     peer_socket_close(&federation->router, LINGER_MS);
     zap_destroy(&federation->zap);
     actor_pipe_deinit(&federation->pipe);
@@ -442,6 +448,19 @@ void *federation_context(void) {
     return context;
 }
 
+static bool federation_watch(federation_t *federation, int kind, void *socket) {
+    return wakes_add(&federation->wakes, &federation->own_wakes[kind], socket, kind, NULL);
+}
+
+static bool federation_watch_all(federation_t *federation) {
+    return federation_watch(federation, WAKE_ACTOR, federation->pipe.in) &&
+           federation_watch(federation, WAKE_TO_ACTOR, federation->pipe.out) &&
+           federation_watch(federation, WAKE_ZAP, zap_socket(federation->zap)) &&
+           federation_watch(federation, WAKE_ROUTER, federation->router) &&
+           wakes_add_descriptor(&federation->wakes, &federation->own_wakes[WAKE_RESOLVED],
+                                federation->resolved_in, WAKE_RESOLVED);
+}
+
 static const char *federation_open(federation_t *federation) {
     const federation_options_t *options = &federation->options;
     int pair[2];
@@ -450,6 +469,9 @@ static const char *federation_open(federation_t *federation) {
     }
     federation->resolved_in = pair[0];
     federation->resolved_out = pair[1];
+    if (!wakes_init(&federation->wakes)) {
+        return "no descriptor left for the federation";
+    }
     if (!actor_pipe_init(&federation->pipe, options->to_actor, options->from_actor)) {
         return "the federation cannot reach its actor";
     }
@@ -459,6 +481,9 @@ static const char *federation_open(federation_t *federation) {
     }
     const char *reason = NULL;
     federation->router = router_open(options, federation->address, &reason);
+    if (reason == NULL && !federation_watch_all(federation)) {
+        reason = "no descriptor left for the federation";
+    }
     return reason;
 }
 
@@ -488,10 +513,10 @@ static federation_t *federation_make(const federation_options_t *options) {
     federation->options.address = federation->strings[0] = text_copy(options->address);
     federation->options.to_actor = federation->strings[1] = text_copy(options->to_actor);
     federation->options.from_actor = federation->strings[2] = text_copy(options->from_actor);
-    federation->dials_by_id = map_new_of_ids(sizeof(uint64_t), sizeof(dial_t *), seed);
+    federation->dials = map_new_of_ids(sizeof(uint64_t), sizeof(dial_t *), seed);
+    federation->wakes.epoll = -1;
     federation->resolved_in = -1;
     federation->resolved_out = -1;
-    federation->stale = true;
     return federation;
 }
 
@@ -500,9 +525,7 @@ static void federation_free(federation_t *federation) {
     for (size_t i = 0; i < sizeof federation->strings / sizeof federation->strings[0]; i++) {
         memory_free(federation->strings[i]);
     }
-    map_destroy(&federation->dials_by_id);
-    memory_free(federation->dials);
-    memory_free(federation->items);
+    map_destroy(&federation->dials);
     memory_free(federation);
 }
 

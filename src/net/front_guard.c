@@ -32,11 +32,12 @@ bool front_guard_admit(front_loop_t *loop, const struct sockaddr_storage *addres
 
 bool front_guard_request(front_loop_t *loop, connection_t *connection) {
     int64_t now_us = front_now_us(loop);
+    const front_limits_t *limits = &loop->limits;
     if (connection->admin) {
         return true;
     }
-    if (bucket_take(&connection->requests, &loop->limits.request_rate_connection, now_us) &&
-        guard_request(&loop->guard, &loop->limits, connection->visitor, now_us)) {
+    if (bucket_take(&connection->requests, &limits->request_rate_connection, now_us) &&
+        guard_request(&loop->guard, limits, connection->visitor, now_us)) {
         return true;
     }
     front_guard_count(loop, &loop->counters.requests_limited);
@@ -60,8 +61,7 @@ static void front_guard_close(front_loop_t *loop, connection_t *connection) {
         return;
     }
     connection->state = CONNECTION_SHUT;
-    connection_answer(connection, connection->slot_next++, loop->login_late.bytes,
-                      loop->login_late.length, true);
+    connection_refuse(connection, &loop->login_late, true);
     front_write_later(loop, connection);
 }
 

@@ -87,6 +87,10 @@ void front_read_later(front_loop_t *loop, connection_t *connection);
 /* front_guard.c: limits of addresses, requests and logins */
 bool front_guard_admit(front_loop_t *loop, const struct sockaddr_storage *address,
                        uint32_t *visitor);
+static inline bool front_guard_limits(const front_loop_t *loop) { /* any request at all? */
+    const front_limits_t *limits = &loop->limits;
+    return limits->request_rate_connection.per_minute + limits->request_rate.per_minute > 0;
+}
 bool front_guard_request(front_loop_t *loop, connection_t *connection);
 void front_guard_binding(front_loop_t *loop, connection_t *connection, uint64_t flags);
 void front_guard_overdue(front_loop_t *loop);

@@ -31,46 +31,44 @@ void front_read_later(front_loop_t *loop, connection_t *connection) {
 }
 
 /* The front end's own answer to a request: no request word has been looked at, but its ref. */
-static void front_refuse(front_loop_t *loop, connection_t *connection, const request_t *request,
-                         span_t line) {
+static void front_refuse(front_loop_t *loop, connection_t *connection, span_t line) {
     reply_t reply = {.kind = REPLY_ERROR};
-    span_t first = {line.bytes + request->token_offset[0], request->token_bytes[0]};
+    request_t request;
+    request_parse(&request, line);
+    span_t first = {line.bytes + request.token_offset[0], request.token_bytes[0]};
     static const name_t no_realm;
     buffer_t frame;
     reply.error.code = CODE_BUSY;
-    if (request->token_count == 0 || !text_ref(first, &reply.ref)) {
+    if (request.token_count == 0 || !text_ref(first, &reply.ref)) {
         reply.ref = (span_t){0};
     }
     buffer_init(&frame);
     reply_write(&frame, &reply, &no_realm, NULL);
-    connection_answer(connection, connection->slot_next++, frame.bytes, frame.length, false);
+    connection_refuse(connection, &frame, false);
     buffer_deinit(&frame);
     front_write_later(loop, connection);
 }
 
 static void front_ask(front_loop_t *loop, connection_t *connection, span_t line) {
     ASSERT(line.length <= LINE_BYTES_MAX);
-    uint64_t handle = table_handle(&loop->table, connection);
-    request_t request;
-    request_parse(&request, line);
-    if (!front_guard_request(loop, connection)) {
-        front_refuse(loop, connection, &request, line);
+    if (front_guard_limits(loop) && !front_guard_request(loop, connection)) {
+        front_refuse(loop, connection, line);
         return;
     }
-    request.admin = connection->admin;
-    request.source = guard_id(&loop->guard, connection->visitor);
     front_guard_tell(loop);
-    char *payload = batch_append(&loop->batch, FRONT_REQUEST, handle, connection->slot_next,
-                                 sizeof(request) + line.length);
-    memcpy(payload, &request, sizeof(request));
-    memcpy(payload + sizeof(request), line.bytes, line.length);
+    request_t *request =
+        batch_append(&loop->batch, FRONT_REQUEST, table_handle(&loop->table, connection),
+                     connection->slot_next, sizeof(*request) + line.length);
+    request_parse(request, line);
+    request->admin = connection->admin;
+    request->source = guard_id(&loop->guard, connection->visitor);
+    memcpy(request + 1, line.bytes, line.length);
     connection->slot_next++;
     connection->seen = true;
 }
 
 static void front_refuse_line(front_loop_t *loop, connection_t *connection) {
-    uint32_t slot = connection->slot_next++;
-    connection_answer(connection, slot, loop->too_long.bytes, loop->too_long.length, false);
+    connection_refuse(connection, &loop->too_long, false);
     front_write_later(loop, connection);
 }
 

@@ -36,10 +36,12 @@ static void front_apply_reply(front_loop_t *loop, const batch_entry_t *entry) {
     if (connection == NULL) {
         return;
     }
-    bool close = (entry->detail & FRONT_CLOSE_BIT) != 0;
+    reply_run_t run = {.bytes = batch_payload(entry),
+                       .length = entry->payload_bytes,
+                       .count = (uint32_t)(entry->detail >> FRONT_RUN_SHIFT) + 1,
+                       .close = (entry->detail & FRONT_CLOSE_BIT) != 0};
     front_guard_binding(loop, connection, entry->detail);
-    connection_answer(connection, (uint32_t)entry->detail, batch_payload(entry),
-                      entry->payload_bytes, close);
+    connection_answer(connection, (uint32_t)entry->detail, &run);
     front_write_later(loop, connection);
 }
 

@@ -57,18 +57,18 @@ static void reply_order_grow(reply_order_t *order, uint32_t due) {
     *order = larger;
 }
 
-void reply_order_put(reply_order_t *order, uint32_t due, uint32_t slot, const void *bytes,
-                     size_t length, bool close) {
-    ASSERT(slot - due < CONNECTION_REQUESTS_MAX);
+void reply_order_put(reply_order_t *order, uint32_t due, uint32_t slot, const reply_run_t *run) {
+    /* Behind all that clients may have unanswered there may stand one notice of our own. */
+    ASSERT(slot - due + run->count <= CONNECTION_REQUESTS_MAX + 1 && run->count > 0);
     while (slot - due >= order->room) {
         reply_order_grow(order, due);
     }
     early_reply_t *place = reply_order_place(order, slot);
     ASSERT(place->bytes == NULL);
-    *place = (early_reply_t){memory_resize(NULL, length), length, close};
-    memcpy(place->bytes, bytes, length);
+    *place = (early_reply_t){memory_resize(NULL, run->length), run->length, run->count, run->close};
+    memcpy(place->bytes, run->bytes, run->length);
     order->count++;
-    order->bytes += length;
+    order->bytes += run->length;
 }
 
 bool reply_order_take(reply_order_t *order, uint32_t due, early_reply_t *reply) {

@@ -24,18 +24,45 @@ static bool word_has_escaped(uint64_t word) {
     return ((below | equal) & highs) != 0;
 }
 
-/* How many bytes from the start need no escaping. */
-static size_t plain_run(const char *bytes, size_t length) {
+/* Copies what stands behind the last whole word, with bytes in front of it that were copied before,
+ * so that no text of 4 or more is gone through by byte. False if one of them has to be escaped. */
+static bool copy_plain_end(char *at, const char *bytes, size_t length) {
+    uint64_t word;
+    if (length >= sizeof(word)) {
+        memcpy(&word, bytes + length - sizeof(word), sizeof(word));
+        memcpy(at + length - sizeof(word), &word, sizeof(word));
+        return !word_has_escaped(word);
+    }
+    if (length < sizeof(uint32_t)) {
+        return false;
+    }
+    uint32_t first;
+    uint32_t last;
+    memcpy(&first, bytes, sizeof(first));
+    memcpy(&last, bytes + length - sizeof(last), sizeof(last));
+    memcpy(at, &first, sizeof(first));
+    memcpy(at + length - sizeof(last), &last, sizeof(last));
+    return !word_has_escaped((uint64_t)last << 32 | first);
+}
+
+/* Copies up to the first byte that has to be escaped; returns how many those were. What was copied
+ * behind them is overwritten by what follows. */
+static size_t copy_plain(char *at, const char *bytes, size_t length) {
     size_t run = 0;
     while (length - run >= sizeof(uint64_t)) {
-        uint64_t word = 0;
+        uint64_t word;
         memcpy(&word, bytes + run, sizeof(word));
         if (word_has_escaped(word)) {
             break;
         }
+        memcpy(at + run, &word, sizeof(word));
         run += sizeof(word);
     }
+    if (run == length || (length - run < sizeof(uint64_t) && copy_plain_end(at, bytes, length))) {
+        return length;
+    }
     while (run < length && !is_escaped((uint8_t)bytes[run])) {
+        at[run] = bytes[run];
         run++;
     }
     return run;
@@ -62,29 +89,48 @@ static char short_form(uint8_t byte) {
     }
 }
 
-static void append_escaped(buffer_t *out, uint8_t byte) {
+static char *put_escaped(char *at, uint8_t byte) {
     static const char hex[] = "0123456789ABCDEF";
     char letter = short_form(byte);
     if (letter != 0) {
         char escape[2] = {'\\', letter};
-        buffer_append(out, escape, sizeof(escape));
-    } else {
-        char escape[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
-        buffer_append(out, escape, sizeof(escape));
+        memcpy(at, escape, sizeof(escape));
+        return at + sizeof(escape);
     }
+    char escape[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
+    memcpy(at, escape, sizeof(escape));
+    return at + sizeof(escape);
 }
 
-void json_write_characters(buffer_t *out, span_t text) {
+char *json_put_characters(char *at, span_t text) {
     size_t done = 0;
     while (done < text.length) {
-        size_t run = plain_run(text.bytes + done, text.length - done);
-        buffer_append(out, text.bytes + done, run);
+        size_t run = copy_plain(at, text.bytes + done, text.length - done);
+        at += run;
         done += run;
         if (done < text.length) {
-            append_escaped(out, (uint8_t)text.bytes[done]);
+            at = put_escaped(at, (uint8_t)text.bytes[done]);
             done++;
         }
     }
+    return at;
+}
+
+char *json_put_number(char *at, uint64_t number) {
+    char digits[JSON_NUMBER_BYTES_MAX];
+    size_t start = sizeof(digits);
+    do {
+        start--;
+        digits[start] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    memcpy(at, digits + start, sizeof(digits) - start);
+    return at + (sizeof(digits) - start);
+}
+
+void json_write_characters(buffer_t *out, span_t text) {
+    char *start = buffer_reserve(out, text.length * JSON_ESCAPE_BYTES_MAX);
+    out->length += (size_t)(json_put_characters(start, text) - start);
 }
 
 void json_write_string(buffer_t *out, span_t text) {
@@ -94,12 +140,6 @@ void json_write_string(buffer_t *out, span_t text) {
 }
 
 void json_write_number(buffer_t *out, uint64_t number) {
-    char digits[20];
-    size_t start = sizeof(digits);
-    do {
-        start--;
-        digits[start] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    buffer_append(out, digits + start, sizeof(digits) - start);
+    char *start = buffer_reserve(out, JSON_NUMBER_BYTES_MAX);
+    out->length += (size_t)(json_put_number(start, number) - start);
 }

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* Sizes and places of fixed fields: see the layout in the header. */
@@ -28,7 +29,7 @@ typedef struct reader {
     arena_t *arena;
 } reader_t;
 
-static const char *read_bytes(reader_t *reader, size_t length) {
+static inline const char *read_bytes(reader_t *reader, size_t length) {
     if (!reader->ok || length > reader->rest.length) {
         reader->ok = false;
         return NULL;
@@ -39,16 +40,14 @@ static const char *read_bytes(reader_t *reader, size_t length) {
     return bytes;
 }
 
-/* An unsigned integer of 1..8 bytes. */
-static uint64_t load_integer(const char *bytes, size_t length) {
-    uint64_t value = 0;
-    for (size_t i = length; i > 0; i--) {
-        value = value << 8 | (uint8_t)bytes[i - 1];
-    }
-    return value;
+/* An unsigned integer of 1..8 bytes; where the length is a constant, a single load. */
+static inline uint64_t load_integer(const char *bytes, size_t length) {
+    uint64_t little = 0;
+    memcpy(&little, bytes, length);
+    return le64toh(little);
 }
 
-static uint64_t read_integer(reader_t *reader, size_t length) {
+static inline uint64_t read_integer(reader_t *reader, size_t length) {
     const char *bytes = read_bytes(reader, length);
     return bytes == NULL ? 0 : load_integer(bytes, length);
 }
@@ -70,7 +69,8 @@ static uint64_t read_u64(reader_t *reader) {
 }
 
 /* A number that is to be in lowest..highest; gives lowest when it is not. */
-static unsigned read_bounded(reader_t *reader, size_t length, unsigned lowest, unsigned highest) {
+static inline unsigned read_bounded(reader_t *reader, size_t length, unsigned lowest,
+                                    unsigned highest) {
     uint64_t value = read_integer(reader, length);
     if (value < lowest || value > highest) {
         reader->ok = false;
@@ -268,13 +268,12 @@ peer_refusal_t peer_decode(peer_message_t *message, arena_t *arena, span_t frame
 /* Writing. What is written here is our own: its limits are our invariants. */
 
 /* Stores an unsigned integer of 1..8 bytes. */
-static void store_integer(char *bytes, uint64_t value, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        bytes[i] = (char)(uint8_t)(value >> (8 * i));
-    }
+static inline void store_integer(char *bytes, uint64_t value, size_t length) {
+    uint64_t little = htole64(value);
+    memcpy(bytes, &little, length);
 }
 
-static void write_integer(buffer_t *out, uint64_t value, size_t length) {
+static inline void write_integer(buffer_t *out, uint64_t value, size_t length) {
     store_integer(buffer_reserve(out, length), value, length);
     out->length += length;
 }

@@ -11,23 +11,48 @@
 
 #include <string.h>
 
-/* Ends the frame: the ref, if there is one, is the last key. It has no character to escape. */
-static void write_end(buffer_t *out, span_t ref) {
+/* The pieces of a frame that is written at once: `at` has room for it, the end is returned. */
+static inline char *put_bytes(char *at, const char *bytes, size_t length) {
+    memcpy(at, bytes, length);
+    return at + length;
+}
+
+static inline char *put(char *at, const char *text) {
+    return put_bytes(at, text, strlen(text));
+}
+
+/* The ref, if there is one, is the last key. It has no character to escape. */
+static char *put_end(char *at, span_t ref) {
     if (ref.length > 0) {
-        buffer_text(out, ",\"ref\":\"");
-        buffer_append(out, ref.bytes, ref.length);
-        buffer_append(out, "\"", 1);
+        at = put(at, ",\"ref\":\"");
+        at = put_bytes(at, ref.bytes, ref.length);
+        at = put(at, "\"");
     }
-    buffer_text(out, "}\r\n\r\n");
+    return put(at, "}\r\n\r\n");
+}
+
+#define END_BYTES_MAX (32 + REF_BYTES_MAX)
+
+/* Ends the frame. */
+static void write_end(buffer_t *out, span_t ref) {
+    ASSERT(ref.length <= REF_BYTES_MAX);
+    char *start = buffer_reserve(out, END_BYTES_MAX);
+    out->length += (size_t)(put_end(start, ref) - start);
+}
+
+static char *put_id(char *at, span_t realm, uint64_t number) {
+    at = put(at, "\"");
+    at = json_put_characters(at, realm);
+    at = put(at, ":");
+    at = json_put_number(at, number);
+    return put(at, "\"");
 }
 
 /* Appends `"<realm>:<number>"`. */
 static void append_id(buffer_t *out, span_t realm, uint64_t number) {
-    buffer_append(out, "\"", 1);
-    json_write_characters(out, realm);
-    buffer_append(out, ":", 1);
-    json_write_number(out, number);
-    buffer_append(out, "\"", 1);
+    char *start =
+        buffer_reserve(out, 8 + JSON_NUMBER_BYTES_MAX + JSON_ESCAPE_BYTES_MAX * realm.length);
+    out->length += (size_t)(put_id(start, realm, number) - start);
 }
 
 /* Appends `"<user>@<realm>"`. */
@@ -62,15 +87,27 @@ static const char *delivery_word(delivery_t delivery) {
     return NULL;
 }
 
+/* The reply to all that is asked often, so it is put together in one go. What is not the texts
+ * takes less than the 128 bytes. */
 static void write_text(buffer_t *out, const reply_t *reply, const name_t *realm) {
-    buffer_text(out, "{\"status\":\"OK\",\"data\":");
-    json_write_string(out, reply->text.text);
+    const char *delivery = delivery_word(reply->text.delivery);
+    ASSERT(reply->ref.length <= REF_BYTES_MAX && realm->length <= NAME_BYTES_MAX);
+    char *start =
+        buffer_reserve(out, 128 + END_BYTES_MAX +
+                                JSON_ESCAPE_BYTES_MAX * (reply->text.text.length + NAME_BYTES_MAX));
+    char *at = put(start, "{\"status\":\"OK\",\"data\":\"");
+    at = json_put_characters(at, reply->text.text);
+    at = put(at, "\"");
     if (reply->text.number != 0) {
-        buffer_text(out, ",\"id\":");
-        append_id(out, name_span(realm), reply->text.number);
+        at = put(at, ",\"id\":");
+        at = put_id(at, name_span(realm), reply->text.number);
     }
-    append_field(out, "delivery", delivery_word(reply->text.delivery));
-    write_end(out, reply->ref);
+    if (delivery != NULL) {
+        at = put(at, ",\"delivery\":\"");
+        at = put(at, delivery);
+        at = put(at, "\"");
+    }
+    out->length += (size_t)(put_end(at, reply->ref) - start);
 }
 
 static void write_error(buffer_t *out, code_t code, const char *usage, const char *reason,

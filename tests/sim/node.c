@@ -377,8 +377,12 @@ void node_password(world_t *world, const item_t *item) {
 
 static void put_run(world_t *world, realm_node_t *node, const peer_send_t *send) {
     const batch_entry_t *entry = NULL;
+    fresh_t fresh;
     batch_reset(&world->packed);
-    if (run_pack(memory_store_base(node->store), send, &world->packed) != STORE_OK)
+    fresh_init(&fresh, node->effects.records, node->effects.record_count);
+    store_error_t error = run_pack(memory_store_base(node->store), &fresh, send, &world->packed);
+    fresh_deinit(&fresh);
+    if (error != STORE_OK)
         world_violation(world, "store-corrupt", "%s: the outbox cannot be read",
                         realm_text(node->index));
     while ((entry = batch_next(world->packed.bytes, world->packed.length, entry)) != NULL)

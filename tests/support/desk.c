@@ -305,8 +305,11 @@ static void send_frame(desk_t *desk, const peer_channel_t *channel, span_t frame
 
 static void take_run(desk_t *desk, const peer_send_t *send) {
     const batch_entry_t *entry = NULL;
+    fresh_t fresh;
     batch_reset(&desk->packed);
-    cr_assert_eq(run_pack(desk->store, send, &desk->packed), STORE_OK);
+    fresh_init(&fresh, desk->effects.records, desk->effects.record_count);
+    cr_assert_eq(run_pack(desk->store, &fresh, send, &desk->packed), STORE_OK);
+    fresh_deinit(&fresh);
     while ((entry = batch_next(desk->packed.bytes, desk->packed.length, entry)) != NULL) {
         cr_assert_eq(entry->subject, send->channel.number);
         cr_assert_eq(entry->detail, send->channel.dialled ? 1 : 0);

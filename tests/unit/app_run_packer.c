@@ -3,6 +3,7 @@
  * Runs of an outbox as frames: decoded again and compared with what the store held.
  */
 #include "app/run_packer.h"
+#include "base/mailbox_address.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "net/federation.h"
@@ -21,6 +22,7 @@ typedef struct fake {
     const char *text;
     size_t text_bytes;
     store_error_t error;
+    uint32_t shown; /* messages that were read from it */
 } fake_t;
 
 static store_error_t fake_page(store_t *store, const page_query_t *query, store_page_fn *visit,
@@ -45,6 +47,7 @@ static store_error_t fake_page(store_t *store, const page_query_t *query, store_
             *more = true;
             break;
         }
+        fake->shown++;
         if (!visit(context, &message)) {
             break;
         }
@@ -77,7 +80,7 @@ static peer_send_t run_of(uint32_t after, uint32_t newest, uint32_t limit, bool 
     send.message.records.first = (stream_mark_t){EPOCH, after + 1};
     send.message.records.done = 3;
     send.message.records.pulled = pulled;
-    send.run = (page_query_t){.mailbox = 1,
+    send.run = (page_query_t){.mailbox = mailbox_address(MAILBOX_OUTBOX, 0, 1),
                               .newest_position = newest,
                               .newest_seq = newest,
                               .after = after,
@@ -93,11 +96,12 @@ typedef struct frames {
     size_t count;
 } frames_t;
 
-static void pack(frames_t *frames, fake_t *fake, const peer_send_t *send) {
+static void pack_with(frames_t *frames, fake_t *fake, const fresh_t *fresh,
+                      const peer_send_t *send) {
     *frames = (frames_t){.count = 0};
     arena_init(&frames->arena);
     batch_init(&frames->batch);
-    cr_assert_eq(run_pack(&fake->store, send, &frames->batch), fake->error);
+    cr_assert_eq(run_pack(&fake->store, fresh, send, &frames->batch), fake->error);
     const batch_entry_t *entry = NULL;
     while ((entry = batch_next(frames->batch.bytes, frames->batch.length, entry)) != NULL) {
         peer_message_t *message = &frames->messages[frames->count++];
@@ -111,6 +115,10 @@ static void pack(frames_t *frames, fake_t *fake, const peer_send_t *send) {
         cr_assert_eq(message->records.done, 3);
         cr_assert_eq(message->records.first.epoch, EPOCH);
     }
+}
+
+static void pack(frames_t *frames, fake_t *fake, const peer_send_t *send) {
+    pack_with(frames, fake, NULL, send);
 }
 
 static void frames_free(frames_t *frames) {
@@ -323,6 +331,122 @@ Test(run_packer, unreadable_store_is_told) {
     fake->error = STORE_IO;
     pack(&frames, fake, &send);
     cr_assert_eq(frames.count, 0);
+    frames_free(&frames);
+    fake_free(fake);
+}
+
+/* What a turn has appended: `count` records to the outbox of realm 1, the first with `first_seq`,
+ * between records of other kinds and another realm's. */
+enum { KINDS = 4 };
+
+static record_t *turn_of(uint32_t first_seq, uint32_t count) {
+    record_t *records = memory_alloc(KINDS * count * sizeof *records);
+    for (uint32_t i = 0; i < KINDS * count; i++) {
+        message_t *message = &records[i].message;
+        if (i % KINDS == 0) {
+            records[i].kind = RECORD_STREAM;
+            continue;
+        }
+        records[i].kind = RECORD_MESSAGE;
+        *message = (message_t){.seq = first_seq + i / KINDS, .from = span_of("alice")};
+        message->mailbox = i % KINDS == 1   ? mailbox_address(MAILBOX_PRIVATE, 1, 0)
+                           : i % KINDS == 2 ? mailbox_address(MAILBOX_OUTBOX, 0, 2)
+                                            : mailbox_address(MAILBOX_OUTBOX, 0, 1);
+        message->number = i % KINDS == 3 ? 1000 + message->seq : 0;
+        message->to = span_of("bob");
+        message->text = span_of("fresh");
+    }
+    return records;
+}
+
+/* Packs a run with `count` fresh records from `first_seq` on. */
+static void pack_fresh(frames_t *frames, fake_t *fake, const peer_send_t *send, uint32_t first_seq,
+                       uint32_t count) {
+    fresh_t fresh;
+    record_t *records = turn_of(first_seq, count);
+    fresh_init(&fresh, records, KINDS * (size_t)count);
+    pack_with(frames, fake, &fresh, send);
+    fresh_deinit(&fresh);
+    memory_free(records);
+}
+
+static void assert_numbers(const frames_t *frames, uint32_t seq) {
+    for (size_t i = 0; i < frames->count; i++) {
+        const peer_message_t *message = &frames->messages[i];
+        for (size_t j = 0; j < message->records.record_count; j++, seq++) {
+            cr_assert_eq(message->records.records[j].seq, seq);
+            cr_assert_eq(message->records.records[j].number, 1000 + seq);
+        }
+    }
+}
+
+Test(run_packer, fresh_run_is_not_read_back) {
+    frames_t frames;
+    fake_t *fake = fake_new(0, 4);
+    peer_send_t send = run_of(4, 10, 100, false);
+    pack_fresh(&frames, fake, &send, 5, 6);
+    cr_assert_eq(frames.count, 1);
+    cr_assert_eq(assert_chain(&frames, EPOCH - 1, 4), 6);
+    assert_numbers(&frames, 5);
+    frames_free(&frames);
+    cr_assert_eq(fake->shown, 0);
+    fake_free(fake);
+}
+
+Test(run_packer, run_goes_on_from_the_store_with_what_is_fresh) {
+    frames_t frames;
+    fake_t *fake = fake_new(SEQS_MAX, 4);
+    peer_send_t send = run_of(2, SEQS_MAX, SEQS_MAX, false);
+    pack_fresh(&frames, fake, &send, 601, SEQS_MAX - 600);
+    cr_assert_eq(assert_chain(&frames, EPOCH - 1, 2), SEQS_MAX - 2);
+    assert_numbers(&frames, 3);
+    frames_free(&frames);
+    cr_assert_eq(fake->shown, 598);
+    fake_free(fake);
+}
+
+Test(run_packer, run_ends_where_it_is_to_end_among_what_is_fresh) {
+    frames_t frames;
+    fake_t *fake = fake_new(10, 4);
+    peer_send_t send = run_of(6, 10, 2, false);
+    pack_fresh(&frames, fake, &send, 5, 6);
+    cr_assert_eq(assert_chain(&frames, EPOCH - 1, 6), 2);
+    assert_numbers(&frames, 7);
+    frames_free(&frames);
+    send = run_of(1, 10, 2, false);
+    pack_fresh(&frames, fake, &send, 5, 6);
+    cr_assert_eq(assert_chain(&frames, EPOCH - 1, 1), 2);
+    assert_numbers(&frames, 2);
+    frames_free(&frames);
+    fake_free(fake);
+}
+
+Test(run_packer, gap_in_front_of_what_is_fresh_is_stepped_over) {
+    frames_t frames;
+    fake_t *fake = fake_new(10, 4);
+    peer_send_t send = run_of(0, 10, 10, false);
+    fake->present[2] = fake->present[3] = fake->present[4] = false;
+    pack_fresh(&frames, fake, &send, 5, 6);
+    cr_assert_eq(frames.count, 2);
+    cr_assert_eq(frames.messages[1].records.first.seq, 5);
+    cr_assert_eq(assert_chain(&frames, EPOCH - 1, 0), 7);
+    frames_free(&frames);
+    fake_free(fake);
+}
+
+Test(run_packer, what_may_have_a_verdict_and_what_is_pulled_is_read) {
+    frames_t frames;
+    fake_t *fake = fake_new(10, 4);
+    peer_send_t send = run_of(4, 10, 10, false);
+    send.run.verdicts = true;
+    fake->verdict[7] = CODE_NO_USER;
+    pack_fresh(&frames, fake, &send, 5, 6);
+    cr_assert_eq(assert_chain(&frames, EPOCH - 1, 4), 5);
+    frames_free(&frames);
+    send = run_of(4, 10, 10, true);
+    pack_fresh(&frames, fake, &send, 5, 6);
+    cr_assert_eq(frames.messages[0].records.record_count, 6);
+    cr_assert_eq(frames.messages[0].records.records[0].body.length, 4);
     frames_free(&frames);
     fake_free(fake);
 }

@@ -88,10 +88,10 @@ Test(utf8, refuses_what_is_not) {
         "\xE2\x82(",
         "\xF0\x9F(\x80",
     };
-    char text[32];
+    char text[80];
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         cr_assert_not(text_is_utf8(span_of(wrong[i])), "case %zu alone", i);
-        for (size_t lead = 0; lead < 17; lead++) {
+        for (size_t lead = 0; lead < 70; lead++) {
             memset(text, 'a', lead);
             memcpy(text + lead, wrong[i], strlen(wrong[i]));
             span_t span = {text, lead + strlen(wrong[i])};
@@ -101,7 +101,7 @@ Test(utf8, refuses_what_is_not) {
 }
 
 Test(utf8, refuses_nul_anywhere) {
-    char text[40];
+    char text[80];
     for (size_t at = 0; at < sizeof(text); at++) {
         memset(text, 'a', sizeof(text));
         text[at] = '\0';

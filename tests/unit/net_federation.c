@@ -789,6 +789,115 @@ Test(federation, hundred_dials_at_once_each_find_their_own_end) {
     realm_end(&realm);
 }
 
+/* A peer's ROUTER with so many of our dials, numbered from 0, all of them up. The routes that the
+ * peer knows them by go into `routes`. */
+enum { ROUTE_BYTES = 5 };
+
+static peer_t peer_of_dials(realm_t *realm, const key_pair_t *keys, uint64_t count,
+                            char routes[][ROUTE_BYTES]) {
+    peer_t peer = peer_server(realm, keys, "tcp://127.0.0.1:*");
+    for (uint64_t id = 0; id < count; id++)
+        realm_add_dial(realm, id, keys, "127.0.0.1", peer.port);
+    realm_flush(realm);
+    for (uint64_t id = 0; id < count; id++) {
+        uint64_t dialled = realm_hear(realm)->subject;
+        realm_tell(realm, FED_SEND, dialled, 1, &dialled, sizeof dialled);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        char route[ROUTE_BYTES];
+        uint64_t id = 0;
+        cr_assert_eq(zmq_recv(peer.socket, route, sizeof route, 0), ROUTE_BYTES);
+        cr_assert_eq(zmq_recv(peer.socket, &id, sizeof id, 0), (int)sizeof id);
+        cr_assert_lt(id, count);
+        memcpy(routes[id], route, sizeof route);
+    }
+    return peer;
+}
+
+static void peer_answer(peer_t *peer, const char *route, const void *frame, size_t bytes) {
+    cr_assert_eq(zmq_send(peer->socket, route, ROUTE_BYTES, ZMQ_SNDMORE), ROUTE_BYTES);
+    cr_assert_eq(zmq_send(peer->socket, frame, bytes, 0), (int)bytes);
+}
+
+/* What comes while something else goes out over the same socket wakes nobody by itself. */
+Test(federation, dials_that_send_and_hear_at_once_miss_nothing) {
+    enum { DIALS = 50, ROUNDS = 100, ANSWERS = 2, AHEAD = 3 };
+    realm_t realm = realm_start();
+    key_pair_t keys = key_pair_make();
+    char routes[DIALS][ROUTE_BYTES];
+    peer_t peer = peer_of_dials(&realm, &keys, DIALS, routes);
+    uint32_t heard[DIALS] = {0};
+    for (int round = 0; round < ROUNDS + AHEAD; round++) {
+        for (uint64_t id = 0; round < ROUNDS && id < DIALS; id++)
+            realm_tell(&realm, FED_SEND, id, 1, &id, sizeof id);
+        for (int i = 0; round < ROUNDS && i < DIALS; i++) {
+            char route[ROUTE_BYTES];
+            uint64_t id = 0;
+            cr_assert_eq(zmq_recv(peer.socket, route, sizeof route, 0), ROUTE_BYTES);
+            cr_assert_eq(zmq_recv(peer.socket, &id, sizeof id, 0), (int)sizeof id);
+            for (int j = 0; j < ANSWERS; j++)
+                peer_answer(&peer, route, &id, sizeof id);
+        }
+        for (int i = 0; round >= AHEAD && i < DIALS * ANSWERS; i++) {
+            const batch_entry_t *entry = realm_hear(&realm);
+            cr_assert_eq(entry->kind, FED_FRAME);
+            heard[entry->subject]++;
+        }
+    }
+    for (int id = 0; id < DIALS; id++)
+        cr_assert_eq(heard[id], ROUNDS * ANSWERS);
+    peer_close(&peer);
+    for (int i = 0; i < DIALS; i++)
+        cr_assert_eq(realm_hear(&realm)->kind, FED_DIAL_LOST);
+    realm_end(&realm);
+}
+
+Test(federation, dials_are_heard_in_order_once_the_actor_is_no_longer_behind) {
+    enum { DIALS = 4, FRAMES = 800, FRAME_BYTES = 16 * 1024 };
+    realm_t realm = realm_start();
+    key_pair_t keys = key_pair_make();
+    char routes[DIALS][ROUTE_BYTES];
+    peer_t peer = peer_of_dials(&realm, &keys, DIALS, routes);
+    char *frame = calloc(1, FRAME_BYTES);
+    for (uint32_t number = 0; number < FRAMES; number++) {
+        memcpy(frame, &number, sizeof number);
+        for (int id = 0; id < DIALS; id++)
+            peer_answer(&peer, routes[id], frame, FRAME_BYTES);
+    }
+    free(frame);
+    uint32_t heard[DIALS] = {0};
+    for (int i = 0; i < DIALS * FRAMES; i++) {
+        const batch_entry_t *entry = realm_hear(&realm);
+        cr_assert_eq(entry->kind, FED_FRAME);
+        cr_assert_arr_eq((const char *)batch_payload(entry) + KEY_BYTES, &heard[entry->subject],
+                         sizeof heard[0]);
+        heard[entry->subject]++;
+    }
+    peer_close(&peer);
+    for (int i = 0; i < DIALS; i++)
+        cr_assert_eq(realm_hear(&realm)->kind, FED_DIAL_LOST);
+    realm_end(&realm);
+}
+
+Test(federation, dials_that_wait_for_a_name_end_in_time_however_many) {
+    enum { DIALS = 100 };
+    realm_t realm = realm_start();
+    key_pair_t keys = key_pair_make();
+    peer_t peer = peer_server(&realm, &keys, "tcp://127.0.0.1:*");
+    for (uint64_t id = 0; id < DIALS; id++)
+        realm_add_dial(&realm, id, &keys, id % 2 == 0 ? "localhost" : "", peer.port);
+    realm_flush(&realm);
+    for (int i = 0; i < DIALS; i++) {
+        const batch_entry_t *entry = realm_hear(&realm);
+        cr_assert_eq(entry->kind, entry->subject % 2 == 0 ? FED_DIALLED : FED_DIAL_LOST);
+        cr_assert_eq(entry->detail, entry->subject % 2 == 0 ? 0 : DIAL_UNRESOLVED);
+    }
+    peer_close(&peer);
+    for (int i = 0; i < DIALS / 2; i++)
+        cr_assert_eq(realm_hear(&realm)->kind, FED_DIAL_LOST);
+    realm_end(&realm);
+}
+
 /* ---- birth and death ---- */
 
 Test(federation, stop_lets_what_was_handed_over_go_out) {

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -100,6 +101,28 @@ static void actor_release(actor_t *actor) {
     actor->held_count = 0;
 }
 
+/* One entry for the replies to the requests held[first .. last). */
+static void actor_run_of(actor_t *actor, size_t first, size_t last) {
+    static const char held[] = "held" FRAME_END;
+    const size_t bytes = sizeof(held) - 1;
+    uint64_t detail = actor->held[first].slot | front_run_bits((uint32_t)(last - first));
+    char *payload = batch_append(&actor->replies, FRONT_REPLY, actor->held[first].connection,
+                                 detail, bytes * (last - first));
+    for (size_t i = 0; i < last - first; i++) {
+        memcpy(payload + i * bytes, held, bytes);
+    }
+}
+
+/* Answers the held requests, which have come in their order, by three runs: the last one first. */
+static void actor_release_runs(actor_t *actor) {
+    size_t count = actor->held_count;
+    ASSERT(count >= 3);
+    actor_run_of(actor, count - count / 3, count);
+    actor_run_of(actor, 0, count / 3);
+    actor_run_of(actor, count / 3, count - count / 3);
+    actor->held_count = 0;
+}
+
 /* More of events: net_front_news.c. */
 static void actor_news(actor_t *actor, uint64_t connection) {
     front_news_t head = {.mailbox = 1, .seq = 1, .connection_count = 1, .name_bytes = 5};
@@ -132,6 +155,8 @@ static void actor_request(actor_t *actor, const batch_entry_t *entry) {
     }
     if (span_equal(span, span_of("RELEASE"))) {
         actor_release(actor);
+    } else if (span_equal(span, span_of("RUNS"))) {
+        actor_release_runs(actor);
     } else if (span_equal(span, span_of("EVENT"))) {
         actor_news(actor, entry->subject);
     } else if (span_equal(span, span_of("BIG"))) {
@@ -516,6 +541,36 @@ Test(front_end, half_close_waits_for_late_replies) {
     fixture_end(&fixture);
     buffer_deinit(&lines);
     buffer_deinit(&replies);
+}
+
+Test(front_end, replies_that_come_in_one_entry_keep_their_places) {
+    fixture_t fixture;
+    fixture_start(&fixture, "127.0.0.1:0");
+    int fd = client_new(&fixture);
+    int other = client_new(&fixture);
+    int one = 1; /* else the requests would wait for each other and come together */
+    cr_assert_eq(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
+    for (int i = 0; i < 50; i++) { /* small replies: so many may be unanswered from now on */
+        client_say(fd, "PING\n");
+        client_expect(fd, "01 PING" FRAME_END);
+    }
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 50; i++) {
+            client_say(fd, "HOLD\n");
+            client_say(other, "PING\n");
+            client_expect(other, "01 PING" FRAME_END);
+        }
+        client_say(fd, "behind\n");
+        client_say(other, "RUNS\n");
+        client_expect(other, "01 RUNS" FRAME_END);
+        for (int i = 0; i < 50; i++) {
+            client_expect(fd, "held" FRAME_END);
+        }
+        client_expect(fd, "01 behind" FRAME_END);
+    }
+    cr_assert_eq(close(fd), 0);
+    cr_assert_eq(close(other), 0);
+    fixture_end(&fixture);
 }
 
 Test(front_end, an_over_long_line_is_refused_once) {

@@ -390,19 +390,35 @@ Test(json, escapes_only_what_it_must) {
     cr_assert_str_eq(as_json("\0", 1), "\"\\u0000\"");
 }
 
-/* Each byte at each place of a word, read back by another implementation. */
+static void check_read_back(const char *text, size_t length) {
+    json_t *value = json_loads(as_json(text, length), JSON_DECODE_ANY, NULL);
+    cr_assert_not_null(value);
+    cr_assert_eq(json_string_length(value), length);
+    cr_assert_arr_eq(json_string_value(value), text, length);
+    json_decref(value);
+}
+
+/* Each byte at each place of texts of all lengths about a word's, read back by another
+ * implementation. */
 Test(json, is_read_back_unchanged) {
     for (unsigned byte = 1; byte < 0x80; byte++) {
-        for (size_t at = 0; at < 20; at++) {
-            char text[21];
-            memset(text, 'a', sizeof(text));
-            text[at] = (char)byte;
-            json_t *value = json_loads(as_json(text, 20), JSON_DECODE_ANY, NULL);
-            cr_assert_not_null(value);
-            cr_assert_eq(json_string_length(value), 20);
-            cr_assert_arr_eq(json_string_value(value), text, 20);
-            json_decref(value);
+        for (size_t length = 1; length <= 20; length++) {
+            for (size_t at = 0; at < length; at++) {
+                char text[20];
+                memset(text, 'a', sizeof(text));
+                text[at] = (char)byte;
+                check_read_back(text, length);
+            }
         }
+    }
+}
+
+Test(json, has_room_for_what_grows_most) {
+    char text[100];
+    memset(text, 1, sizeof(text));
+    for (size_t length = 1; length <= sizeof(text); length++) {
+        buffer_deinit(&out);
+        check_read_back(text, length);
     }
 }
 

@@ -182,6 +182,18 @@ Test(request, is_cut_at_runs_of_spaces) {
     check_tokens("     ", "");
 }
 
+Test(request, is_cut_at_one_space_anywhere) {
+    char line[41];
+    char expected[48];
+    for (size_t at = 1; at < sizeof(line) - 2; at++) {
+        memset(line, 'a', sizeof(line) - 1);
+        line[sizeof(line) - 1] = '\0';
+        line[at] = ' ';
+        (void)snprintf(expected, sizeof(expected), "[%.*s][%s]", (int)at, line, line + at + 1);
+        check_tokens(line, expected);
+    }
+}
+
 Test(request, says_when_there_are_more_tokens_than_fit) {
     request_t request;
     request_parse(&request, span_of("1 2 3 4 5 6 7 8"));

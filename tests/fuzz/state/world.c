@@ -224,8 +224,11 @@ static void keep_frame(world_t *world, const peer_channel_t *channel, span_t byt
 static void take_run(world_t *world, const peer_send_t *send) {
     batch_t packed;
     const batch_entry_t *entry = NULL;
+    fresh_t fresh;
     batch_init(&packed);
-    (void)world_stored(world, run_pack(world->store, send, &packed));
+    fresh_init(&fresh, world->effects.records, world->effects.record_count);
+    (void)world_stored(world, run_pack(world->store, &fresh, send, &packed));
+    fresh_deinit(&fresh);
     while ((entry = batch_next(packed.bytes, packed.length, entry)) != NULL)
         keep_frame(world, &send->channel, (span_t){batch_payload(entry), entry->payload_bytes});
     batch_deinit(&packed);
