@@ -200,6 +200,25 @@ static int append(lmdb_store_t *store, MDB_val *key, MDB_val *row) {
     return code;
 }
 
+/* What a commit may change in `meta`; the rest is the store's own. */
+static bool is_meta_key(span_t key) {
+    static const char *const keys[] = {LMDB_META_CHECKPOINT, LMDB_META_CUT, LMDB_META_FLOOR};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (key.length == strlen(keys[i]) && memcmp(key.bytes, keys[i], key.length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool key_fits(const change_t *change) {
+    if (change->table == TABLE_META) {
+        return change->operation == OPERATION_PUT &&
+               is_meta_key((span_t){change->key, change->key_bytes});
+    }
+    return change->key_bytes > 0;
+}
+
 static int apply_one(lmdb_store_t *store, const change_t *change) {
     uint64_t aligned[(RECORD_KEY_BYTES_MAX + 7) / 8]; /* LMDB reads integer keys as integers */
     if (change->table >= TABLE_COUNT || change->key_bytes > sizeof aligned) {
@@ -211,7 +230,7 @@ static int apply_one(lmdb_store_t *store, const change_t *change) {
     MDB_val key = lmdb_value(aligned, change->key_bytes);
     MDB_val value = lmdb_value(change->value, change->value_bytes);
     bool integer = change->table != TABLE_META && change->table != TABLE_ROWS;
-    if (integer && change->key_bytes != sizeof(uint64_t)) {
+    if (integer ? change->key_bytes != sizeof(uint64_t) : !key_fits(change)) {
         return MDB_CORRUPTED;
     }
     switch (change->operation) {

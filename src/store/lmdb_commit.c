@@ -92,6 +92,9 @@ static void writer_restore(lmdb_store_t *store) {
     } else if (store->journal.frames > 0) {
         store->failed = writer_build(store, no_changes) != 0;
     }
+    if (store->failed) {
+        lmdb_writer_drop(store);
+    }
 }
 
 /* What a transaction's `code` comes to once the map has been grown for it. */
@@ -184,11 +187,15 @@ store_error_t lmdb_fold(store_t *base) {
 store_error_t lmdb_recover(lmdb_store_t *store) {
     int code = writer_build(store, no_changes);
     store_error_t error = build_with_room(store, no_changes, code);
-    if (error == STORE_OK && fold(store, no_changes) != STORE_OK) {
-        writer_restore(store); /* on a full disk it can be read at least */
-        error = store->failed ? STORE_IO : STORE_OK;
+    if (error != STORE_OK) {
+        lmdb_writer_drop(store); /* a part of the journal must never be folded */
+        store->failed = true;
+        return error;
     }
-    return error;
+    if (fold(store, no_changes) != STORE_OK) {
+        writer_restore(store); /* on a full disk it can be read at least */
+    }
+    return store->failed ? STORE_IO : STORE_OK;
 }
 
 bool lmdb_unfolded(const store_t *base) {
