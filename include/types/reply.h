@@ -144,7 +144,7 @@ typedef struct reply {
             const char *text; /* static */
             uint32_t count;
             const broadcast_status_t *rows;
-            bool unsure; /* the commit of their verdicts failed: what was taken is "queued" */
+            bool unsure; /* the commit of their verdicts failed: what has a number is "queued" */
         } broadcast;
     };
 } reply_t;

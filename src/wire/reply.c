@@ -130,7 +130,8 @@ static void write_broadcast_row(buffer_t *out, const broadcast_status_t *row, co
                                 bool unsure) {
     buffer_text(out, "{\"realm\":");
     json_write_string(out, name_span(&row->realm));
-    if (row->code != CODE_OK) {
+    /* A refusal that was not committed did not happen: the record goes. */
+    if (row->code != CODE_OK && !(unsure && row->number != 0)) {
         append_field(out, "error", code_word(row->code));
     } else {
         buffer_text(out, ",\"id\":");

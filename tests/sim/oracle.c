@@ -278,7 +278,7 @@ static reply_t reply_of_one(world_t *world, const letter_t *letter, const reply_
         violation_at(world, "odd-reply", letter, "it does not name the one realm that is linked");
     reply_t one = {.ticket = reply->ticket, .kind = REPLY_ERROR, .ref = reply->ref};
     one.error.code = row->code;
-    if (row->code != CODE_OK)
+    if (row->code != CODE_OK && !(reply->broadcast.unsure && row->number != 0))
         return one;
     one.kind = REPLY_TEXT;
     one.text.text = (span_t){"", 0};

@@ -106,12 +106,15 @@ Test(reply, says_what_came_of_a_broadcast) {
                      "{\"realm\":\"c\",\"id\":\"a:8\",\"delivery\":\"queued\"},"
                      "{\"realm\":\"d\",\"error\":\"GROUP_MISMATCH\"},"
                      "{\"realm\":\"e\",\"error\":\"QUEUE_FULL\"}]}\r\n\r\n");
-    reply.broadcast.count = 1;
+    /* The commit failed in which the verdicts came: whatever has an id goes. */
     reply.broadcast.unsure = true;
     reply.ref = span_of("r");
     cr_assert_str_eq(write_reply(&reply),
                      "{\"status\":\"OK\",\"data\":\"terkirim\",\"realms\":["
-                     "{\"realm\":\"b\",\"id\":\"a:7\",\"delivery\":\"queued\"}],"
+                     "{\"realm\":\"b\",\"id\":\"a:7\",\"delivery\":\"queued\"},"
+                     "{\"realm\":\"c\",\"id\":\"a:8\",\"delivery\":\"queued\"},"
+                     "{\"realm\":\"d\",\"id\":\"a:9\",\"delivery\":\"queued\"},"
+                     "{\"realm\":\"e\",\"error\":\"QUEUE_FULL\"}],"
                      "\"ref\":\"r\"}\r\n\r\n");
 }
 
