@@ -58,9 +58,7 @@ static int note_put(MDB_env *env, span_t note) {
     }
     code = mdb_dbi_open(txn, "meta", 0, &meta);
     if (code == 0) {
-        MDB_val key = lmdb_value(LMDB_META_NOTE, strlen(LMDB_META_NOTE));
-        MDB_val row = lmdb_value(note.bytes, note.length);
-        code = mdb_put(txn, meta, &key, &row, 0);
+        code = lmdb_meta_put(txn, meta, LMDB_META_NOTE, note.bytes, note.length);
     }
     if (code == 0) {
         code = lmdb_mark_copied(txn, meta);
@@ -101,17 +99,17 @@ typedef struct note_reader {
 
 static store_error_t note_get(lmdb_store_t *store, void *context) {
     note_reader_t *reader = context;
-    MDB_val key = lmdb_value(LMDB_META_NOTE, strlen(LMDB_META_NOTE));
-    MDB_val row;
-    int code = mdb_get(store->view, store->tables[TABLE_META], &key, &row);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    span_t row;
+    store_error_t error =
+        lmdb_meta_get(store->view, store->tables[TABLE_META], LMDB_META_NOTE, &row);
+    if (error != STORE_OK || row.bytes == NULL) {
+        return error;
     }
-    if (row.mv_size > STORE_NOTE_BYTES_MAX) {
+    if (row.length > STORE_NOTE_BYTES_MAX) {
         return STORE_CORRUPT;
     }
-    memcpy(reader->bytes, row.mv_data, row.mv_size);
-    reader->length = row.mv_size;
+    memcpy(reader->bytes, row.bytes, row.length);
+    reader->length = row.length;
     return STORE_OK;
 }
 

@@ -6,29 +6,20 @@
 #include "lmdb_store.h"
 #include "record_codec.h"
 
-#include <string.h>
-
-static MDB_val floor_key(void) {
-    return lmdb_value(LMDB_META_FLOOR, strlen(LMDB_META_FLOOR));
-}
-
 static int put_floor(MDB_txn *txn, MDB_dbi meta, const floor_record_t *floor) {
     uint8_t bytes[FLOOR_ROW_BYTES];
     floor_row_encode(bytes, floor);
-    MDB_val key = floor_key();
-    MDB_val row = lmdb_value(bytes, sizeof bytes);
-    return mdb_put(txn, meta, &key, &row, 0);
+    return lmdb_meta_put(txn, meta, LMDB_META_FLOOR, bytes, sizeof bytes);
 }
 
 store_error_t lmdb_read_floor(MDB_txn *txn, MDB_dbi meta, floor_record_t *floor) {
-    MDB_val key = floor_key();
-    MDB_val row;
+    span_t row;
     *floor = (floor_record_t){.copied = false};
-    int code = mdb_get(txn, meta, &key, &row);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    store_error_t error = lmdb_meta_get(txn, meta, LMDB_META_FLOOR, &row);
+    if (error != STORE_OK || row.bytes == NULL) {
+        return error;
     }
-    return floor_row_decode(floor, lmdb_span(&row)) ? STORE_OK : STORE_CORRUPT;
+    return floor_row_decode(floor, row) ? STORE_OK : STORE_CORRUPT;
 }
 
 int lmdb_mark_copied(MDB_txn *txn, MDB_dbi meta) {

@@ -23,9 +23,7 @@ int lmdb_put_salt(MDB_txn *txn, MDB_dbi meta, uint64_t *salt) {
     row_writer_t writer = {.at = bytes, .end = bytes + sizeof bytes};
     random_bytes(salt, sizeof *salt);
     row_put_u64(&writer, *salt);
-    MDB_val key = lmdb_value(LMDB_META_JOURNAL, strlen(LMDB_META_JOURNAL));
-    MDB_val row = lmdb_value(bytes, sizeof bytes);
-    return mdb_put(txn, meta, &key, &row, 0);
+    return lmdb_meta_put(txn, meta, LMDB_META_JOURNAL, bytes, sizeof bytes);
 }
 
 typedef struct salt_request {
@@ -35,14 +33,14 @@ typedef struct salt_request {
 
 static store_error_t read_salt(lmdb_store_t *store, void *context) {
     salt_request_t *request = context;
-    MDB_val key = lmdb_value(LMDB_META_JOURNAL, strlen(LMDB_META_JOURNAL));
-    MDB_val row;
+    span_t row;
     request->found = false;
-    int code = mdb_get(store->view, store->tables[TABLE_META], &key, &row);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    store_error_t error =
+        lmdb_meta_get(store->view, store->tables[TABLE_META], LMDB_META_JOURNAL, &row);
+    if (error != STORE_OK || row.bytes == NULL) {
+        return error;
     }
-    row_reader_t reader = {.at = row.mv_data, .left = row.mv_size};
+    row_reader_t reader = {.at = row.bytes, .left = row.length};
     request->salt = row_u64(&reader);
     request->found = row_complete(&reader);
     return request->found ? STORE_OK : STORE_CORRUPT;
@@ -50,19 +48,15 @@ static store_error_t read_salt(lmdb_store_t *store, void *context) {
 
 /* Makes a store of schema 1, which had no journal, one of today's. */
 static store_error_t upgrade(lmdb_store_t *store, uint64_t *salt) {
-    uint8_t version[sizeof(uint32_t)];
-    row_writer_t writer = {.at = version, .end = version + sizeof version};
-    row_put_u32(&writer, LMDB_SCHEMA_VERSION);
+    MDB_dbi meta = store->tables[TABLE_META];
     MDB_txn *txn;
     int code = mdb_txn_begin(store->env, NULL, 0, &txn);
     if (code != 0) {
         return lmdb_error(code);
     }
-    MDB_val key = lmdb_value(LMDB_META_SCHEMA, strlen(LMDB_META_SCHEMA));
-    MDB_val row = lmdb_value(version, sizeof version);
-    code = mdb_put(txn, store->tables[TABLE_META], &key, &row, 0);
+    code = lmdb_put_schema(txn, meta);
     if (code == 0) {
-        code = lmdb_put_salt(txn, store->tables[TABLE_META], salt);
+        code = lmdb_put_salt(txn, meta, salt);
     }
     if (code != 0) {
         mdb_txn_abort(txn);
@@ -155,10 +149,9 @@ bool lmdb_is_abandoned(lmdb_store_t *store) {
 store_error_t lmdb_await_fold(lmdb_store_t *store) {
     const struct timespec step = {.tv_nsec = AWAIT_STEP_MS * 1000000L};
     uint64_t first = 0;
-    uint64_t now = 0;
     bool behind = false;
     store_error_t error = behind_journal(store, &first, &behind);
-    now = first;
+    uint64_t now = first;
     for (int waited_ms = 0; error == STORE_OK && behind && now == first;
          waited_ms += AWAIT_STEP_MS) {
         if (is_deserted(store)) {

@@ -71,15 +71,16 @@ static store_error_t load_table(loader_t *loader, MDB_dbi table, load_row_fn *lo
 
 /* Sets *position to the checkpoint, 0 if there is none yet, and visits it if there is one. */
 static store_error_t load_checkpoint(loader_t *loader, uint64_t *position) {
-    MDB_val key = lmdb_value(LMDB_META_CHECKPOINT, strlen(LMDB_META_CHECKPOINT));
-    MDB_val row;
+    const lmdb_store_t *store = loader->store;
+    span_t row;
     *position = 0;
-    int code = mdb_get(loader->store->view, loader->store->tables[TABLE_META], &key, &row);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    store_error_t error =
+        lmdb_meta_get(store->view, store->tables[TABLE_META], LMDB_META_CHECKPOINT, &row);
+    if (error != STORE_OK || row.bytes == NULL) {
+        return error;
     }
     record_t record = {.kind = RECORD_CHECKPOINT};
-    if (!checkpoint_row_decode(&record.checkpoint.position, lmdb_span(&row)) ||
+    if (!checkpoint_row_decode(&record.checkpoint.position, row) ||
         !loader->visit(loader->context, &record)) {
         return STORE_CORRUPT;
     }

@@ -60,13 +60,6 @@ static int tables_open(lmdb_store_t *store, MDB_txn *txn, table_id_t first, unsi
     return code;
 }
 
-static int meta_put(lmdb_store_t *store, MDB_txn *txn, const char *key, const void *bytes,
-                    size_t length) {
-    MDB_val name = lmdb_value(key, strlen(key));
-    MDB_val value = lmdb_value(bytes, length);
-    return mdb_put(txn, store->tables[TABLE_META], &name, &value, 0);
-}
-
 /* Makes all tables of a new store. */
 static store_error_t schema_make(lmdb_store_t *store, const name_t *realm) {
     MDB_txn *txn;
@@ -74,18 +67,16 @@ static store_error_t schema_make(lmdb_store_t *store, const name_t *realm) {
     if (code != 0) {
         return lmdb_error(code);
     }
-    uint8_t version[sizeof(uint32_t)];
-    row_writer_t writer = {.at = version, .end = version + sizeof version};
-    row_put_u32(&writer, LMDB_SCHEMA_VERSION);
     code = tables_open(store, txn, TABLE_META, MDB_CREATE);
+    MDB_dbi meta = store->tables[TABLE_META];
     if (code == 0) {
-        code = meta_put(store, txn, LMDB_META_SCHEMA, version, sizeof version);
+        code = lmdb_put_schema(txn, meta);
     }
     if (code == 0) {
-        code = lmdb_put_salt(txn, store->tables[TABLE_META], &store->journal.salt);
+        code = lmdb_put_salt(txn, meta, &store->journal.salt);
     }
     if (code == 0) {
-        code = meta_put(store, txn, LMDB_META_REALM, realm->text, realm->length);
+        code = lmdb_meta_put(txn, meta, LMDB_META_REALM, realm->text, realm->length);
     }
     if (code != 0) {
         mdb_txn_abort(txn);
@@ -95,13 +86,12 @@ static store_error_t schema_make(lmdb_store_t *store, const name_t *realm) {
 }
 
 static store_error_t version_check(lmdb_store_t *store, MDB_txn *txn) {
-    MDB_val key = lmdb_value(LMDB_META_SCHEMA, strlen(LMDB_META_SCHEMA));
-    MDB_val value;
-    int code = mdb_get(txn, store->tables[TABLE_META], &key, &value);
-    if (code != 0) {
-        return lmdb_error(code);
+    span_t row;
+    store_error_t error = lmdb_meta_get(txn, store->tables[TABLE_META], LMDB_META_SCHEMA, &row);
+    if (error != STORE_OK) {
+        return error;
     }
-    row_reader_t reader = {.at = value.mv_data, .left = value.mv_size};
+    row_reader_t reader = {.at = row.bytes, .left = row.length};
     uint32_t version = row_u32(&reader);
     if (!row_complete(&reader)) {
         return STORE_CORRUPT;
@@ -114,17 +104,15 @@ static store_error_t version_check(lmdb_store_t *store, MDB_txn *txn) {
 
 /* A reader asks whose store it is: its `realm` is empty and gets filled in. */
 static store_error_t realm_check(lmdb_store_t *store, MDB_txn *txn, name_t *realm) {
-    MDB_val key = lmdb_value(LMDB_META_REALM, strlen(LMDB_META_REALM));
-    MDB_val value;
-    int code = mdb_get(txn, store->tables[TABLE_META], &key, &value);
-    if (code != 0) {
-        return lmdb_error(code);
+    span_t row;
+    store_error_t error = lmdb_meta_get(txn, store->tables[TABLE_META], LMDB_META_REALM, &row);
+    if (error != STORE_OK || row.bytes == NULL) {
+        return error == STORE_OK ? STORE_CORRUPT : error;
     }
     if (store->reads_only) {
-        return name_parse(realm, lmdb_span(&value)) ? STORE_OK : STORE_CORRUPT;
+        return name_parse(realm, row) ? STORE_OK : STORE_CORRUPT;
     }
-    bool same =
-        value.mv_size == realm->length && memcmp(value.mv_data, realm->text, realm->length) == 0;
+    bool same = row.length == realm->length && memcmp(row.bytes, realm->text, row.length) == 0;
     return same ? STORE_OK : STORE_OTHER;
 }
 

@@ -75,6 +75,13 @@ int lmdb_map_follow(lmdb_store_t *store, int code);
 MDB_val lmdb_value(const void *bytes, size_t length);
 span_t lmdb_span(const MDB_val *value);
 
+/* lmdb_meta.c: a row of `meta` is written (an LMDB code) or read; row->bytes = NULL: there is none.
+ */
+int lmdb_meta_put(MDB_txn *txn, MDB_dbi meta, const char *name, const void *bytes, size_t length);
+store_error_t lmdb_meta_get(MDB_txn *txn, MDB_dbi meta, const char *name, span_t *row);
+/* Writes that it is a store of this program's schema; an LMDB code. */
+int lmdb_put_schema(MDB_txn *txn, MDB_dbi meta);
+
 /* Opens the journal beside `file`; where the last process left something in it, makes that part of
  * the tables. */
 store_error_t lmdb_journal_open(lmdb_store_t *store, const char *file);

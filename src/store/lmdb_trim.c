@@ -88,12 +88,12 @@ int lmdb_delete_range(MDB_txn *txn, MDB_dbi table, uint64_t first, uint64_t last
 }
 
 store_error_t lmdb_read_cut(const lmdb_store_t *store, uint64_t *position) {
-    MDB_val key = lmdb_value(LMDB_META_CUT, strlen(LMDB_META_CUT));
-    MDB_val row;
+    span_t row;
     *position = 0;
-    int code = mdb_get(store->view, store->tables[TABLE_META], &key, &row);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    store_error_t error =
+        lmdb_meta_get(store->view, store->tables[TABLE_META], LMDB_META_CUT, &row);
+    if (error != STORE_OK || row.bytes == NULL) {
+        return error;
     }
-    return checkpoint_row_decode(position, lmdb_span(&row)) ? STORE_OK : STORE_CORRUPT;
+    return checkpoint_row_decode(position, row) ? STORE_OK : STORE_CORRUPT;
 }
