@@ -3,11 +3,9 @@
  * store takes it in or is refused with an error, the same at the next open, and can be read.
  */
 #include "base/assert.h"
-#include "base/text.h"
 #include "input.h"
 #include "lmdb_store.h"
 #include "scratch.h"
-#include "store/lmdb.h"
 #include "target.h"
 #include "template.h"
 
@@ -15,31 +13,10 @@
 
 enum { FRAMES_MAX = 4 };
 
-static store_error_t open_store(store_t **store, const char *directory) {
-    name_t realm;
-    ASSERT(name_parse(&realm, span_of("a")));
-    store_error_t error = store_lmdb_open(store, directory, &realm);
-    ASSERT((error == STORE_OK) == (*store != NULL));
-    ASSERT(error != STORE_BUSY && error != STORE_FULL);
-    return error;
-}
-
-/* Made once: it costs as much as a hundred runs. */
-static const template_t *the_template(void) {
-    static template_t template;
-    char directory[PATH_MAX];
-    if (template.file.length == 0) {
-        scratch_make(directory);
-        template_make(&template, directory);
-        scratch_remove(directory);
-    }
-    return &template;
-}
-
 /* Frames that are whole, whatever they say; all of the input is in the last one. */
 static void leave_frames(const char *directory, input_t *input) {
     store_t *store;
-    ASSERT(open_store(&store, directory) == STORE_OK);
+    ASSERT(template_open(&store, directory) == STORE_OK);
     journal_t *journal = &((lmdb_store_t *)(void *)store)->journal;
     for (size_t left = 1 + input_below(input, FRAMES_MAX); left > 0 && input->left > 0; left--) {
         static const char head[JOURNAL_HEAD_BYTES];
@@ -77,7 +54,7 @@ static bool count_record(void *context, const record_t *record) {
 static store_error_t load_store(const char *directory, uint64_t *sum) {
     store_t *store;
     *sum = 0;
-    store_error_t error = open_store(&store, directory);
+    store_error_t error = template_open(&store, directory);
     if (error != STORE_OK)
         return error;
     error = store_load(store, count_record, sum);
@@ -86,7 +63,7 @@ static store_error_t load_store(const char *directory, uint64_t *sum) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const template_t *template = the_template();
+    const template_t *template = template_get();
     input_t input = {data, size};
     char directory[PATH_MAX], file[PATH_MAX];
     uint64_t sum, again;

@@ -17,15 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static store_error_t open_store(store_t **store, const char *directory) {
-    name_t realm;
-    ASSERT(name_parse(&realm, span_of("a")));
-    store_error_t error = store_lmdb_open(store, directory, &realm);
-    ASSERT((error == STORE_OK) == (*store != NULL));
-    ASSERT(error != STORE_BUSY && error != STORE_FULL);
-    return error;
-}
-
 /* Writes down what a load visits; not the floor, which a copy has another of. */
 static bool note_record(void *context, const record_t *record) {
     buffer_t *story = context;
@@ -116,7 +107,7 @@ static void compare_backup(store_t *store, const char *directory) {
     ASSERT(mkdir(place, 0700) == 0);
     scratch_path(file, place, "store.mdb");
     if (store_backup(store, file, span_of("note")) == STORE_OK) {
-        ASSERT(open_store(&copy, place) == STORE_OK);
+        ASSERT(template_open(&copy, place) == STORE_OK);
         compare_loads(store, copy);
         store_close(&copy);
     }
@@ -134,20 +125,8 @@ static void live(store_t *store, const template_t *template, const input_t *inpu
     world_destroy(&world);
 }
 
-/* Made once: it costs as much as a hundred runs. */
-static const template_t *the_template(void) {
-    static template_t template;
-    char directory[PATH_MAX];
-    if (template.file.length == 0) {
-        scratch_make(directory);
-        template_make(&template, directory);
-        scratch_remove(directory);
-    }
-    return &template;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const template_t *template = the_template();
+    const template_t *template = template_get();
     input_t input = {data, size};
     char directory[PATH_MAX], file[PATH_MAX];
     store_t *store;
@@ -155,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     scratch_path(file, directory, "store.mdb");
     scratch_write(&template->file, file);
     tamper(file, &input);
-    if (open_store(&store, directory) == STORE_OK) {
+    if (template_open(&store, directory) == STORE_OK) {
         read_page(store, &input);
         look_up(store, &input);
         if (input_below(&input, 8) == 0) /* LMDB starts a thread for it: that takes its time */

@@ -99,12 +99,20 @@ static void second_life(world_t *world) {
     say(world, ALICE, "SENDGROUP tim lagi");
 }
 
-void template_make(template_t *template, const char *directory) {
-    char path[PATH_MAX];
-    store_t *store;
+store_error_t template_open(store_t **store, const char *directory) {
     name_t realm;
     ASSERT(name_parse(&realm, span_of("a")));
-    ASSERT(store_lmdb_open(&store, directory, &realm) == STORE_OK);
+    store_error_t error = store_lmdb_open(store, directory, &realm);
+    ASSERT((error == STORE_OK) == (*store != NULL));
+    ASSERT(error != STORE_BUSY && error != STORE_FULL);
+    return error;
+}
+
+/* Makes it in an empty directory, which is empty again afterwards. Fills in a zeroed *template. */
+static void make(template_t *template, const char *directory) {
+    char path[PATH_MAX];
+    store_t *store;
+    ASSERT(template_open(&store, directory) == STORE_OK);
     world_t *world = world_new((span_t){0}, store, false);
     first_life(world);
     world_crash(world);
@@ -119,4 +127,15 @@ void template_make(template_t *template, const char *directory) {
     world_destroy(&world);
     ASSERT(unlink(path) == 0);
     scratch_clear(directory);
+}
+
+const template_t *template_get(void) {
+    static template_t template;
+    char directory[PATH_MAX];
+    if (template.file.length == 0) {
+        scratch_make(directory);
+        make(&template, directory);
+        scratch_remove(directory);
+    }
+    return &template;
 }

@@ -16,7 +16,11 @@ typedef struct template {
 }
 template_t;
 
-/* Makes it in an empty directory, which is empty again afterwards. Fills in a zeroed *template. */
-void template_make(template_t *template, const char *directory);
+/* The one template, made at the first call: that costs as much as a hundred runs. */
+const template_t *template_get(void);
+
+/* Opens the store of the template's realm in a directory. Asserts that an error is about what
+ * stands there. */
+store_error_t template_open(store_t **store, const char *directory);
 
 #endif
