@@ -61,9 +61,9 @@ static span_t mailbox_text(turn_t *turn, mailbox_t mailbox) {
 
 static uint64_t *add_listeners(uint64_t *to, const user_t *user) {
     const connection_list_t *list = user->listeners;
-    ASSERT(list != NULL && list->count > 0);
-    memcpy(to, list->connections, list->count * sizeof(*to));
-    return to + list->count;
+    ASSERT(list != NULL && list->head.count > 0);
+    memcpy(to, list->connections, list->head.count * sizeof(*to));
+    return to + list->head.count;
 }
 
 /* The connections of all members of a group that listen. */

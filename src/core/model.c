@@ -254,37 +254,36 @@ void model_drop_token(state_t *state, const uint8_t digest[DIGEST_BYTES]) {
 }
 
 size_t user_group_count(const user_t *user) {
-    return user->groups == NULL ? 0 : user->groups->count;
+    return user->groups == NULL ? 0 : user->groups->head.count;
 }
 
 size_t user_listener_count(const user_t *user) {
-    return user->listeners == NULL ? 0 : user->listeners->count;
+    return user->listeners == NULL ? 0 : user->listeners->head.count;
+}
+
+/* Makes room for one more in a list of a user's, which may be NULL. */
+static void *list_reach(list_head_t *list, size_t element_bytes) {
+    uint32_t count = list == NULL ? 0 : list->count;
+    if (list != NULL && count < list->room)
+        return list;
+    uint32_t room = count == 0 ? LIST_ROOM_MIN : count * 2;
+    list = memory_resize(list, sizeof(*list) + room * element_bytes);
+    *list = (list_head_t){.count = count, .room = room};
+    return list;
 }
 
 static void put_user_group(user_t *user, uint32_t group) {
     id_list_t *list = user->groups;
-    if (list == NULL || list->count == list->room) {
-        uint32_t count = list == NULL ? 0 : list->count;
-        uint32_t room = count == 0 ? LIST_ROOM_MIN : count * 2;
-        list = memory_resize(list, sizeof(*list) + room * sizeof(list->ids[0]));
-        list->count = count;
-        list->room = room;
-        user->groups = list;
-    }
-    list->ids[list->count++] = group;
+    list = list_reach(list == NULL ? NULL : &list->head, sizeof(list->ids[0]));
+    list->ids[list->head.count++] = group;
+    user->groups = list;
 }
 
 static void put_user_listener(user_t *user, uint64_t connection) {
     connection_list_t *list = user->listeners;
-    if (list == NULL || list->count == list->room) {
-        uint32_t count = list == NULL ? 0 : list->count;
-        uint32_t room = count == 0 ? LIST_ROOM_MIN : count * 2;
-        list = memory_resize(list, sizeof(*list) + room * sizeof(list->connections[0]));
-        list->count = count;
-        list->room = room;
-        user->listeners = list;
-    }
-    list->connections[list->count++] = connection;
+    list = list_reach(list == NULL ? NULL : &list->head, sizeof(list->connections[0]));
+    list->connections[list->head.count++] = connection;
+    user->listeners = list;
 }
 
 static void ids_append(uint32_t **ids, size_t *count, size_t *room, uint32_t id) {
@@ -306,7 +305,7 @@ static void drop_user_group(user_t *user, uint32_t group) {
     size_t count = user_group_count(user);
     ASSERT(count > 0);
     ids_remove(user->groups->ids, &count, group);
-    user->groups->count = (uint32_t)count;
+    user->groups->head.count = (uint32_t)count;
     if (count == 0) {
         memory_free(user->groups);
         user->groups = NULL;
@@ -343,12 +342,12 @@ void model_drop_listener(state_t *state, uint32_t user_id, uint64_t connection) 
     size_t index = 0;
     while (list->connections[index] != connection) {
         index += 1;
-        ASSERT(index < list->count);
+        ASSERT(index < list->head.count);
     }
-    list->count -= 1;
-    list->connections[index] = list->connections[list->count];
+    list->head.count -= 1;
+    list->connections[index] = list->connections[list->head.count];
     state->listener_changes += 1;
-    if (list->count > 0)
+    if (list->head.count > 0)
         return;
     memory_free(list);
     user->listeners = NULL;

@@ -27,13 +27,17 @@ typedef struct mailbox_row {
 } mailbox_row_t;
 
 /* Ids, and connections, that a row owns; NULL where it has none. */
-typedef struct id_list {
+typedef struct list_head {
     uint32_t count, room;
+} list_head_t;
+
+typedef struct id_list {
+    list_head_t head;
     uint32_t ids[];
 } id_list_t;
 
 typedef struct connection_list {
-    uint32_t count, room;
+    list_head_t head;
     uint64_t connections[];
 } connection_list_t;
 
