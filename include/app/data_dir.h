@@ -1,11 +1,11 @@
 /*
  * The data directory of a realm: everything the program writes stands in it.
  *
- *     store.mdb, store.mdb-lock  the store (store/lmdb.h)
+ *     store.mdb, store.mdb-*     the store (store/lmdb.h)
  *     realm.key                  the CURVE key pair (app/keys.h), 0600
- *     realm.name                 the realm's name, one line, so that offline commands need no
- * --name lock                       flock: one process at a time admin.sock                 the
- * admin socket while the realm runs, 0600
+ *     realm.name                 the realm's name, one line: offline commands need no --name
+ *     lock                       flock: one process at a time
+ *     admin.sock                 the admin socket while the realm runs, 0600
  */
 #ifndef REALMGATE_APP_DATA_DIR_H
 #define REALMGATE_APP_DATA_DIR_H

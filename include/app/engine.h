@@ -69,7 +69,7 @@ void engine_busy(engine_t *engine, uint64_t job);
 /* Commits the turn's records, with at most heads_max rows of the checkpoint. */
 store_error_t engine_commit(engine_t *engine, size_t heads_max);
 
-/* Tidies up behind the commits (store_fold), between turns. A store error means: stop. */
+/* Tidies up behind the commits (store_fold_begin), between turns. A store error means: stop. */
 store_error_t engine_fold(engine_t *engine);
 
 /* Appends the frame of a reply, with what it needs from the store. Only after engine_commit. */

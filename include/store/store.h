@@ -34,6 +34,7 @@ typedef struct store_ops {
     store_error_t (*load)(store_t *store, store_visit_fn *visit, void *context);
     store_error_t (*commit)(store_t *store, const record_t *records, size_t count);
     store_error_t (*fold)(store_t *store);
+    store_error_t (*fold_begin)(store_t *store);
     bool (*unfolded)(const store_t *store);
     store_error_t (*page)(store_t *store, const page_query_t *query, store_page_fn *visit,
                           void *context, bool *more);
@@ -53,9 +54,9 @@ struct store {
 /* Closes and frees; *store becomes NULL. */
 void store_close(store_t **store);
 
-/* Visits everything in the order that state_load wants: users, tokens, groups, members, realms,
- * streams, rejections, refs; heads; the checkpoint; the cut; then the messages after the checkpoint
- * ascending, with all their fields. */
+/* Folds, then visits everything in the order that state_load wants: users, tokens, groups, members,
+ * realms, streams, rejections, refs; heads; the checkpoint; the cut; then the messages after the
+ * checkpoint ascending, with all their fields. */
 store_error_t store_load(store_t *store, store_visit_fn *visit, void *context);
 
 /* Commits all records as one transaction and syncs it to the disk before it returns STORE_OK.
@@ -63,12 +64,16 @@ store_error_t store_load(store_t *store, store_visit_fn *visit, void *context);
  * more can be committed (STORE_IO). Messages come with ascending positions. */
 store_error_t store_commit(store_t *store, const record_t *records, size_t count);
 
-/* Tidies up behind the commits: from here on tools that only read see them, and the next start need
- * not take them in. To be called now and then while store_unfolded; a commit does it too where it
- * must. On an error everything committed stays so, and readable, and counts at the next start. For
- * a store opened for reading only: waits until the realm that has it open has done this, for
- * JOURNAL_AWAIT_MS at most (STORE_BUSY); STORE_UNFOLDED if no process has it open. */
+/* Tidies up behind the commits: tools that only read see them afterwards, and the next start need
+ * not take them in. On an error everything committed stays so, and readable, and counts at the next
+ * start. For a store opened for reading only: waits until the realm that has it open has done this,
+ * for JOURNAL_AWAIT_MS at most (STORE_BUSY); STORE_UNFOLDED if no process has it open. */
 store_error_t store_fold(store_t *store);
+
+/* The same beside what goes on: begins it, and tells what the last one came to. Does not wait. To
+ * be called now and then while store_unfolded, which is true until a call finds that all is done; a
+ * commit begins it too, when there is much. */
+store_error_t store_fold_begin(store_t *store);
 bool store_unfolded(const store_t *store);
 
 /* Visits a page, oldest first. The walk starts at query->newest_position. *more: with oldest_first,

@@ -235,16 +235,18 @@ void engine_busy(engine_t *engine, uint64_t job) {
     engine->busy_jobs[engine->busy_count++] = job;
 }
 
-store_error_t engine_fold(engine_t *engine) {
-    engine->fold_due_us = INT64_MAX;
-    return store_fold(engine->store);
-}
-
 static void fold_later(engine_t *engine) {
     bool wanted = store_unfolded(engine->store);
     if (!wanted || engine->fold_due_us == INT64_MAX) {
         engine->fold_due_us = wanted ? engine->uptime_us + STORE_FOLD_MS * 1000LL : INT64_MAX;
     }
+}
+
+store_error_t engine_fold(engine_t *engine) {
+    store_error_t error = store_fold_begin(engine->store);
+    engine->fold_due_us = INT64_MAX;
+    fold_later(engine);
+    return error;
 }
 
 store_error_t engine_commit(engine_t *engine, size_t heads_max) {

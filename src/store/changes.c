@@ -3,6 +3,7 @@
  * may come from a damaged file.
  */
 #include "changes.h"
+#include "lmdb_store.h"
 #include "record_codec.h"
 #include "row.h"
 
@@ -11,13 +12,6 @@
 #include <string.h>
 
 #define CHANGE_HEAD_BYTES 8
-
-typedef enum operation {
-    OPERATION_PUT = 1,
-    OPERATION_APPEND, /* behind the last key of the log */
-    OPERATION_DELETE, /* whether it is there or not */
-    OPERATION_DELETE_RANGE,
-} operation_t;
 
 /* Makes room for a change and returns where its value goes. */
 static uint8_t *put_change(buffer_t *changes, operation_t operation, table_id_t table,
@@ -39,14 +33,17 @@ static void put_meta(buffer_t *changes, const char *key, const void *row, size_t
            row_bytes);
 }
 
-static store_error_t put_message(buffer_t *changes, const message_t *message) {
+static store_error_t put_message(buffer_t *changes, const message_t *message,
+                                 uint64_t *last_position) {
     const message_links_t links = {.mailbox = message->mailbox,
                                    .seq = message->seq,
                                    .previous = message->previous,
                                    .jump = message->jump};
-    if (!message_links_lead_back(&links, message->position)) {
+    if (message->position <= *last_position ||
+        !message_links_lead_back(&links, message->position)) {
         return STORE_CORRUPT;
     }
+    *last_position = message->position;
     message_row_encode(put_change(changes, OPERATION_APPEND, TABLE_LOG, &message->position,
                                   sizeof message->position, message_row_bytes(message)),
                        message);
@@ -90,10 +87,11 @@ static void delete_small_row(buffer_t *changes, const record_t *record) {
     (void)put_change(changes, OPERATION_DELETE, TABLE_ROWS, key, key_bytes, 0);
 }
 
-static store_error_t put_record(buffer_t *changes, const record_t *record) {
+static store_error_t put_record(buffer_t *changes, const record_t *record,
+                                uint64_t *last_position) {
     switch (record->kind) {
     case RECORD_MESSAGE:
-        return put_message(changes, &record->message);
+        return put_message(changes, &record->message, last_position);
     case RECORD_HEAD:
         head_row_encode(put_change(changes, OPERATION_PUT, TABLE_HEADS, &record->head.mailbox,
                                    sizeof record->head.mailbox, HEAD_ROW_BYTES),
@@ -127,76 +125,54 @@ static store_error_t put_record(buffer_t *changes, const record_t *record) {
     }
 }
 
-store_error_t changes_encode(buffer_t *changes, const record_t *records, size_t count) {
+store_error_t changes_encode(buffer_t *changes, const record_t *records, size_t count,
+                             uint64_t *last_position) {
     store_error_t error = STORE_OK;
     for (size_t i = 0; i < count && error == STORE_OK; i++) {
-        error = put_record(changes, &records[i]);
+        error = put_record(changes, &records[i], last_position);
     }
     return error;
 }
 
-/* A change as it was read; key and value lie in the bytes. */
-typedef struct change {
-    uint8_t operation, table;
-    size_t key_bytes, value_bytes;
-    const char *key, *value;
-} change_t;
-
-static change_t take_change(row_reader_t *reader) {
-    change_t change = {.operation = row_u8(reader), .table = row_u8(reader)};
-    change.key_bytes = row_u16(reader);
-    change.value_bytes = row_u32(reader);
-    change.key = row_borrow(reader, change.key_bytes);
-    change.value = row_borrow(reader, change.value_bytes);
-    return change;
+bool changes_next(span_t *left, change_t *change) {
+    row_reader_t reader = {.at = left->bytes, .left = left->length};
+    change->operation = row_u8(&reader);
+    change->table = row_u8(&reader);
+    change->key_bytes = row_u16(&reader);
+    change->value_bytes = row_u32(&reader);
+    change->key = row_borrow(&reader, change->key_bytes);
+    change->value = row_borrow(&reader, change->value_bytes);
+    *left = (span_t){reader.at, reader.left};
+    return !reader.damaged;
 }
 
 /* The cursor at the end of the log does not stay there when pages before it go. */
-static int delete_range(lmdb_store_t *store, MDB_dbi table, const change_t *change) {
+static int delete_range(writer_t *writer, MDB_dbi table, const change_t *change) {
     uint64_t first, last;
     if (change->key_bytes != sizeof first || change->value_bytes != sizeof last) {
         return MDB_CORRUPTED;
     }
     memcpy(&first, change->key, sizeof first);
     memcpy(&last, change->value, sizeof last);
-    int code = lmdb_delete_range(store->writer, table, first, last);
+    int code = lmdb_delete_range(writer->txn, table, first, last);
     if (code != 0 || change->table != TABLE_LOG) {
         return code;
     }
     MDB_val key, row;
-    code = mdb_cursor_get(store->append_cursor, &key, &row, MDB_LAST);
+    code = mdb_cursor_get(writer->append_cursor, &key, &row, MDB_LAST);
     return code == MDB_NOTFOUND ? 0 : code;
-}
-
-int changes_begin(lmdb_store_t *store) {
-    MDB_val key, row;
-    store->last_position = 0;
-    int code = mdb_cursor_open(store->writer, store->tables[TABLE_LOG], &store->append_cursor);
-    if (code != 0) {
-        store->append_cursor = NULL;
-        return code;
-    }
-    code = mdb_cursor_get(store->append_cursor, &key, &row, MDB_LAST);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? 0 : code;
-    }
-    if (key.mv_size != sizeof store->last_position) {
-        return MDB_CORRUPTED;
-    }
-    memcpy(&store->last_position, key.mv_data, sizeof store->last_position);
-    return 0;
 }
 
 /* Through a cursor that stays at the end: LMDB sees that no page lies behind and need not search,
  * as it would with MDB_APPEND. */
-static int append(lmdb_store_t *store, MDB_val *key, MDB_val *row) {
+static int append(writer_t *writer, MDB_val *key, MDB_val *row) {
     uint64_t position;
     memcpy(&position, key->mv_data, sizeof position);
-    if (position <= store->last_position) {
+    if (position <= writer->last_position) {
         return MDB_KEYEXIST;
     }
-    int code = mdb_cursor_put(store->append_cursor, key, row, 0);
-    store->last_position = code == 0 ? position : store->last_position;
+    int code = mdb_cursor_put(writer->append_cursor, key, row, 0);
+    writer->last_position = code == 0 ? position : writer->last_position;
     return code;
 }
 
@@ -219,14 +195,14 @@ static bool key_fits(const change_t *change) {
     return change->key_bytes > 0;
 }
 
-static int apply_one(lmdb_store_t *store, const change_t *change) {
+static int apply_one(writer_t *writer, const change_t *change) {
     uint64_t aligned[(RECORD_KEY_BYTES_MAX + 7) / 8]; /* LMDB reads integer keys as integers */
     if (change->table >= TABLE_COUNT || change->key_bytes > sizeof aligned) {
         return MDB_CORRUPTED;
     }
     memcpy(aligned, change->key, change->key_bytes);
-    MDB_txn *txn = store->writer;
-    MDB_dbi table = store->tables[change->table];
+    MDB_txn *txn = writer->txn;
+    MDB_dbi table = writer->tables[change->table];
     MDB_val key = lmdb_value(aligned, change->key_bytes);
     MDB_val value = lmdb_value(change->value, change->value_bytes);
     bool integer = change->table != TABLE_META && change->table != TABLE_ROWS;
@@ -237,24 +213,23 @@ static int apply_one(lmdb_store_t *store, const change_t *change) {
     case OPERATION_PUT:
         return mdb_put(txn, table, &key, &value, 0);
     case OPERATION_APPEND:
-        return change->table == TABLE_LOG ? append(store, &key, &value) : MDB_CORRUPTED;
+        return change->table == TABLE_LOG ? append(writer, &key, &value) : MDB_CORRUPTED;
     case OPERATION_DELETE: {
         int code = mdb_del(txn, table, &key, NULL);
         return code == MDB_NOTFOUND ? 0 : code;
     }
     case OPERATION_DELETE_RANGE:
-        return integer ? delete_range(store, table, change) : MDB_CORRUPTED;
+        return integer ? delete_range(writer, table, change) : MDB_CORRUPTED;
     default:
         return MDB_CORRUPTED;
     }
 }
 
-int changes_apply(lmdb_store_t *store, span_t changes) {
-    row_reader_t reader = {.at = changes.bytes, .left = changes.length};
+int changes_apply(writer_t *writer, span_t changes) {
     int code = 0;
-    while (code == 0 && reader.left > 0) {
-        change_t change = take_change(&reader);
-        code = reader.damaged ? MDB_CORRUPTED : apply_one(store, &change);
+    while (code == 0 && changes.length > 0) {
+        change_t change;
+        code = changes_next(&changes, &change) ? apply_one(writer, &change) : MDB_CORRUPTED;
     }
     return code;
 }

@@ -97,10 +97,11 @@ store_error_t journal_reserve(journal_t *journal, size_t bytes) {
     return error;
 }
 
-void journal_restart(journal_t *journal, uint64_t salt) {
+void journal_restart(journal_t *journal, uint64_t salt, uint32_t number) {
     journal->salt = salt;
     journal->used = 0;
     journal->frames = 0;
+    journal->number = number;
 }
 
 bool journal_fits(const journal_t *journal, size_t frame_bytes) {
@@ -114,26 +115,31 @@ static uint64_t checksum_of(const journal_t *journal, const void *frame, size_t 
                                 journal->salt);
 }
 
-static void seal(const journal_t *journal, buffer_t *frame) {
-    uint8_t *head = (uint8_t *)(void *)frame->bytes;
-    row_writer_t rest = {.at = head + sizeof(uint64_t), .end = head + JOURNAL_HEAD_BYTES};
-    row_put_u32(&rest, (uint32_t)(frame->length - JOURNAL_HEAD_BYTES));
-    row_put_u32(&rest, journal->frames);
-    row_writer_t first = {.at = head, .end = head + sizeof(uint64_t)};
-    row_put_u64(&first, checksum_of(journal, head, frame->length));
+size_t journal_frame_bytes(const char *frame) {
+    row_reader_t head = {.at = frame + sizeof(uint64_t), .left = sizeof(uint32_t)};
+    return JOURNAL_HEAD_BYTES + row_u32(&head);
 }
 
-store_error_t journal_append(journal_t *journal, buffer_t *frame) {
-    ASSERT(frame->length > JOURNAL_HEAD_BYTES && frame->length <= UINT32_MAX);
-    ASSERT(journal_fits(journal, frame->length));
-    seal(journal, frame);
-    store_error_t error = write_at(journal->file, frame->bytes, frame->length, journal->used);
+void journal_seal(const journal_t *journal, char *frame, size_t frame_bytes) {
+    ASSERT(frame_bytes > JOURNAL_HEAD_BYTES && frame_bytes <= UINT32_MAX);
+    uint8_t *head = (uint8_t *)(void *)frame;
+    row_writer_t rest = {.at = head + sizeof(uint64_t), .end = head + JOURNAL_HEAD_BYTES};
+    row_put_u32(&rest, (uint32_t)(frame_bytes - JOURNAL_HEAD_BYTES));
+    row_put_u32(&rest, journal->number);
+    row_writer_t first = {.at = head, .end = head + sizeof(uint64_t)};
+    row_put_u64(&first, checksum_of(journal, frame, frame_bytes));
+}
+
+store_error_t journal_append(journal_t *journal, const char *frame, size_t frame_bytes) {
+    ASSERT(journal_fits(journal, frame_bytes));
+    store_error_t error = write_at(journal->file, frame, frame_bytes, journal->used);
     if (error == STORE_OK && fdatasync(journal->file) != 0) {
         error = system_error();
     }
     if (error == STORE_OK) {
-        journal->used += frame->length;
+        journal->used += frame_bytes;
         journal->frames += 1;
+        journal->number += 1;
     } else {
         /* Who sent it is told that nothing was changed: the next start should find it torn. */
         static const char torn[JOURNAL_HEAD_BYTES];
@@ -161,8 +167,10 @@ static store_error_t read_at(int file, char *bytes, size_t length, size_t offset
     return STORE_OK;
 }
 
-/* Reads the frame at `used` into *frame; *whole = false: the run ends there. */
-static store_error_t read_frame(const journal_t *journal, buffer_t *frame, bool *whole) {
+/* Reads the frame at `used` into *frame, and the number that the one behind it has; *whole = false:
+ * the run ends there. */
+static store_error_t read_frame(const journal_t *journal, buffer_t *frame, bool *whole,
+                                uint32_t *next) {
     *whole = false;
     char head[JOURNAL_HEAD_BYTES];
     size_t got;
@@ -175,7 +183,8 @@ static store_error_t read_frame(const journal_t *journal, buffer_t *frame, bool 
     size_t length = row_u32(&reader);
     uint32_t number = row_u32(&reader);
     size_t room = journal->bytes - journal->used;
-    if (number != journal->frames || length == 0 || length > room - sizeof head) {
+    bool follows = journal->frames == 0 || number == journal->number;
+    if (!follows || length == 0 || length > room - sizeof head) {
         return STORE_OK;
     }
     buffer_reset(frame);
@@ -186,27 +195,30 @@ static store_error_t read_frame(const journal_t *journal, buffer_t *frame, bool 
     }
     frame->length = got;
     *whole = checksum == checksum_of(journal, bytes, got);
+    *next = number + 1;
     return STORE_OK;
 }
 
 store_error_t journal_replay(journal_t *journal, journal_visit_fn *visit, void *context,
                              int *code) {
     *code = 0;
-    journal_restart(journal, journal->salt);
+    journal_restart(journal, journal->salt, 0);
     if (journal->file < 0) {
         return STORE_OK;
     }
     buffer_t frame;
     buffer_init(&frame);
     bool whole = true;
-    store_error_t error = read_frame(journal, &frame, &whole);
+    uint32_t next = 0;
+    store_error_t error = read_frame(journal, &frame, &whole, &next);
     while (error == STORE_OK && whole && *code == 0) {
         journal->used += frame.length;
         journal->frames += 1;
+        journal->number = next;
         span_t payload = {frame.bytes + JOURNAL_HEAD_BYTES, frame.length - JOURNAL_HEAD_BYTES};
         *code = visit(context, payload);
         if (*code == 0) {
-            error = read_frame(journal, &frame, &whole);
+            error = read_frame(journal, &frame, &whole, &next);
         }
     }
     buffer_deinit(&frame);

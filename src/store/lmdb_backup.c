@@ -63,9 +63,9 @@ static int note_put(MDB_env *env, span_t note) {
     if (code == 0) {
         code = lmdb_mark_copied(txn, meta);
     }
-    uint64_t salt; /* a journal of the original, found beside the copy, is not for it */
     if (code == 0) {
-        code = lmdb_put_salt(txn, meta, &salt);
+        /* A journal of the original, found beside the copy, is not for it. */
+        code = lmdb_put_salt(txn, meta, lmdb_new_salt());
     }
     if (code != 0) {
         mdb_txn_abort(txn);

@@ -90,7 +90,7 @@ static store_error_t load_checkpoint(loader_t *loader, uint64_t *position) {
 
 static store_error_t load_cut(loader_t *loader) {
     record_t record = {.kind = RECORD_CUT};
-    store_error_t error = lmdb_read_cut(loader->store, &record.cut.position);
+    store_error_t error = lmdb_view_cut(loader->store, &record.cut.position);
     if (error != STORE_OK || record.cut.position == 0) {
         return error;
     }
@@ -155,5 +155,8 @@ store_error_t lmdb_dump(store_t *base, store_visit_fn *visit, void *context) {
 store_error_t lmdb_load(store_t *base, store_visit_fn *visit, void *context) {
     lmdb_store_t *store = (lmdb_store_t *)base;
     loader_t loader = {.store = store, .visit = visit, .context = context};
-    return lmdb_read(store, load_all, &loader);
+    /* A fold that a full disk refuses leaves everything in the one transaction that is read. */
+    bool whole = store->reads_only || store->writer.txn != NULL;
+    store_error_t error = whole ? STORE_OK : lmdb_fold(base);
+    return error == STORE_OK ? lmdb_read(store, load_all, &loader) : error;
 }

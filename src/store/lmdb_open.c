@@ -73,10 +73,11 @@ static store_error_t schema_make(lmdb_store_t *store, const name_t *realm) {
         code = lmdb_put_schema(txn, meta);
     }
     if (code == 0) {
-        code = lmdb_put_salt(txn, meta, &store->journal.salt);
+        code = lmdb_put_salt(txn, meta, lmdb_new_salt());
     }
     if (code == 0) {
         code = lmdb_meta_put(txn, meta, LMDB_META_REALM, realm->text, realm->length);
+        store->schema = LMDB_SCHEMA_VERSION;
     }
     if (code != 0) {
         mdb_txn_abort(txn);
@@ -93,6 +94,7 @@ static store_error_t version_check(lmdb_store_t *store, MDB_txn *txn) {
     }
     row_reader_t reader = {.at = row.bytes, .left = row.length};
     uint32_t version = row_u32(&reader);
+    store->schema = version;
     if (!row_complete(&reader)) {
         return STORE_CORRUPT;
     }
@@ -326,12 +328,13 @@ static void lmdb_close(store_t *base) {
     lmdb_store_t *store = (lmdb_store_t *)base;
     ASSERT(!store->reading);
     /* What cannot be folded now stands in the journal for the next start. */
-    if (store->writer != NULL && !store->failed) {
+    (void)lmdb_fold_settle(store, true);
+    if (!store->reads_only && lmdb_unfolded(base)) {
         (void)lmdb_fold(base);
     }
-    lmdb_writer_drop(store);
-    journal_close(&store->journal);
-    buffer_deinit(&store->frame);
+    writer_drop(&store->writer);
+    run_deinit(&store->runs[0]);
+    run_deinit(&store->runs[1]);
     if (store->reader_cursor != NULL) {
         mdb_cursor_close(store->reader_cursor);
     }
@@ -352,6 +355,7 @@ static const store_ops_t lmdb_ops = {
     .load = lmdb_load,
     .commit = lmdb_commit,
     .fold = lmdb_fold,
+    .fold_begin = lmdb_fold_begin,
     .unfolded = lmdb_unfolded,
     .page = lmdb_page,
     .lookup = lmdb_lookup,
@@ -377,8 +381,9 @@ static store_error_t open_with(open_fn *way, store_t **store, const char *direct
     lmdb_store_t *opened = memory_alloc(sizeof *opened);
     opened->base.ops = &lmdb_ops;
     opened->file = -1;
-    opened->journal.file = -1;
-    buffer_init(&opened->frame);
+    opened->owner = pthread_self();
+    run_init(&opened->runs[0]);
+    run_init(&opened->runs[1]);
     store_error_t error = way(opened, file, lock_file, realm);
     if (error != STORE_OK) {
         lmdb_close(&opened->base);

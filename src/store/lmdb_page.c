@@ -47,28 +47,16 @@ typedef struct page_range {
 } page_range_t;
 
 /* A row that is not there: retention took it, or the store is damaged. */
-static store_error_t row_missing(const lmdb_store_t *store, uint64_t position) {
+static store_error_t row_missing(lmdb_store_t *store, uint64_t position) {
     uint64_t cut;
-    store_error_t error = lmdb_read_cut(store, &cut);
+    store_error_t error = lmdb_view_cut(store, &cut);
     return error == STORE_OK && position > cut ? STORE_CORRUPT : error;
-}
-
-/* The row at a position, if there is one. */
-static store_error_t row_find(lmdb_store_t *store, uint64_t position, span_t *row, bool *found) {
-    MDB_val key = lmdb_value(&position, sizeof position);
-    MDB_val value;
-    int code = mdb_cursor_get(store->log_cursor, &key, &value, MDB_SET);
-    *found = code == 0;
-    if (code == 0) {
-        *row = lmdb_span(&value);
-    }
-    return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
 }
 
 /* The message of this mailbox at a position; without *found retention took it. */
 static store_error_t stop_find(const page_walk_t *walk, uint64_t position, page_stop_t *stop,
                                bool *found) {
-    store_error_t error = row_find(walk->store, position, &stop->row, found);
+    store_error_t error = lmdb_view_row(walk->store, position, &stop->row, found);
     if (error == STORE_OK && !*found) {
         error = row_missing(walk->store, position);
     }
@@ -198,16 +186,6 @@ static store_error_t range_collect(page_walk_t *walk, const page_query_t *query,
     return error;
 }
 
-static store_error_t verdict_read(lmdb_store_t *store, uint64_t position, code_t *verdict) {
-    MDB_val key = lmdb_value(&position, sizeof position);
-    MDB_val value;
-    int code = mdb_get(store->view, store->tables[TABLE_VERDICTS], &key, &value);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
-    }
-    return verdict_row_decode(verdict, lmdb_span(&value)) ? STORE_OK : STORE_CORRUPT;
-}
-
 static store_error_t row_visit(lmdb_store_t *store, const page_row_t *row,
                                const page_request_t *request, bool *goes_on) {
     message_t message;
@@ -215,7 +193,7 @@ static store_error_t row_visit(lmdb_store_t *store, const page_row_t *row,
         return STORE_CORRUPT;
     }
     if (request->query->verdicts) {
-        store_error_t error = verdict_read(store, row->position, &message.verdict);
+        store_error_t error = lmdb_view_verdict(store, row->position, &message.verdict);
         if (error != STORE_OK) {
             return error;
         }
@@ -237,7 +215,7 @@ static store_error_t range_visit(lmdb_store_t *store, const page_range_t *range,
 /* Older messages remain unless retention took just those. The walk stands at the oldest one. */
 static store_error_t more_older(page_walk_t *walk, bool *more) {
     span_t row;
-    return row_find(walk->store, walk->at.links.previous, &row, more);
+    return lmdb_view_row(walk->store, walk->at.links.previous, &row, more);
 }
 
 static store_error_t page_read(lmdb_store_t *store, void *context) {
@@ -277,11 +255,11 @@ store_error_t lmdb_page(store_t *base, const page_query_t *query, store_page_fn 
 
 static store_error_t lookup_read(lmdb_store_t *store, void *context) {
     const lookup_request_t *request = context;
-    store_error_t error = verdict_read(store, request->position, request->verdict);
+    store_error_t error = lmdb_view_verdict(store, request->position, request->verdict);
     span_t row;
     bool found = false;
     if (error == STORE_OK) {
-        error = row_find(store, request->position, &row, &found);
+        error = lmdb_view_row(store, request->position, &row, &found);
     }
     if (error != STORE_OK || !found) {
         return error;

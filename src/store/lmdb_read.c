@@ -91,13 +91,14 @@ static store_error_t read_begin(lmdb_store_t *store) {
     return STORE_OK;
 }
 
-/* What is committed and not folded yet stands in the transaction under way only. */
+/* What could not be taken in at the start stands in the transaction under way only. */
 static store_error_t view_begin(lmdb_store_t *store) {
-    if (store->writer == NULL) {
+    MDB_txn *txn = store->writer.txn;
+    if (txn == NULL) {
         return read_begin(store);
     }
-    int code = mdb_cursor_open(store->writer, store->tables[TABLE_LOG], &store->log_cursor);
-    store->view = code == 0 ? store->writer : NULL;
+    int code = mdb_cursor_open(txn, store->tables[TABLE_LOG], &store->log_cursor);
+    store->view = code == 0 ? txn : NULL;
     return lmdb_error(code);
 }
 
@@ -106,7 +107,7 @@ static void view_end(lmdb_store_t *store) {
         mdb_cursor_close(store->load_cursor);
         store->load_cursor = NULL;
     }
-    if (store->view == store->writer) {
+    if (store->view == store->writer.txn) {
         mdb_cursor_close(store->log_cursor);
     } else {
         mdb_txn_reset(store->reader);
@@ -116,11 +117,11 @@ static void view_end(lmdb_store_t *store) {
 }
 
 /* A read holds no lock and nothing of LMDB's that could be left half-changed: it may be left by a
- * jump. A commit may not; there LMDB goes on to abort the process. */
+ * jump. A fold, in a thread of its own or not, may not; there LMDB goes on to abort the process. */
 void lmdb_page_damaged(MDB_env *env, const char *message) {
     (void)message;
     lmdb_store_t *store = mdb_env_get_userctx(env);
-    if (store->reading) {
+    if (pthread_equal(store->owner, pthread_self()) && store->reading) {
         longjmp(store->damaged, 1);
     }
 }
@@ -134,6 +135,9 @@ static store_error_t read_guarded(lmdb_store_t *store, lmdb_read_fn *read, void 
 
 store_error_t lmdb_read(lmdb_store_t *store, lmdb_read_fn *read, void *context) {
     ASSERT(!store->reading);
+    if (!pthread_equal(store->owner, pthread_self())) {
+        store->owner = pthread_self(); /* it was opened in another thread */
+    }
     store_error_t error = view_begin(store);
     if (error != STORE_OK) {
         return error;

@@ -16,25 +16,56 @@ typedef struct oldest_request {
     bool end;
 } oldest_request_t;
 
-/* Reads rows from where `code` and the cursor stand. */
-static store_error_t rows_read(lmdb_store_t *store, oldest_request_t *request, int code,
-                               const MDB_val *first_key, const MDB_val *first_row) {
-    MDB_val key = *first_key;
-    MDB_val row = *first_row;
+static store_error_t row_take(oldest_request_t *request, uint64_t position, span_t row) {
+    message_age_t *age = &request->rows[request->count];
+    age->position = position;
+    if (!message_row_age(age, row)) {
+        return STORE_CORRUPT;
+    }
+    request->count += 1;
+    request->after = position;
+    return STORE_OK;
+}
+
+/* Reads rows of the tables, as far as they go. */
+static store_error_t tables_read(lmdb_store_t *store, oldest_request_t *request) {
+    uint64_t first = request->after + 1;
+    MDB_val key = lmdb_value(&first, sizeof first);
+    MDB_val row;
+    int code = mdb_cursor_get(store->log_cursor, &key, &row, MDB_SET_RANGE);
     while (code == 0 && request->count < request->limit) {
-        message_age_t *age = &request->rows[request->count];
-        if (key.mv_size != sizeof age->position) {
+        uint64_t position;
+        if (key.mv_size != sizeof position) {
             return STORE_CORRUPT;
         }
-        memcpy(&age->position, key.mv_data, sizeof age->position);
-        if (!message_row_age(age, lmdb_span(&row))) {
-            return STORE_CORRUPT;
+        memcpy(&position, key.mv_data, sizeof position);
+        store_error_t error = lmdb_view_is_gone(store, position)
+                                  ? STORE_OK
+                                  : row_take(request, position, lmdb_span(&row));
+        if (error != STORE_OK) {
+            return error;
         }
-        request->count += 1;
         code = mdb_cursor_get(store->log_cursor, &key, &row, MDB_NEXT);
     }
     request->end = code == MDB_NOTFOUND;
     return request->end ? STORE_OK : lmdb_error(code);
+}
+
+/* Goes on with what a run has behind the tables. */
+static store_error_t run_read(const lmdb_store_t *store, const run_t *run,
+                              oldest_request_t *request) {
+    const recent_t *recent = &run->recent;
+    store_error_t error = STORE_OK;
+    size_t next = recent_behind(recent, request->after);
+    for (; error == STORE_OK && next < recent->row_count && request->count < request->limit;
+         next++) {
+        const recent_row_t *row = &recent->rows[next];
+        if (!lmdb_view_is_gone(store, row->position)) {
+            error = row_take(request, row->position, run_row(run, row));
+        }
+    }
+    request->end = next == recent->row_count;
+    return error;
 }
 
 static store_error_t oldest_read(lmdb_store_t *store, void *context) {
@@ -43,11 +74,14 @@ static store_error_t oldest_read(lmdb_store_t *store, void *context) {
         request->end = true;
         return STORE_OK;
     }
-    uint64_t first = request->after + 1;
-    MDB_val key = lmdb_value(&first, sizeof first);
-    MDB_val row = {0};
-    int code = mdb_cursor_get(store->log_cursor, &key, &row, MDB_SET_RANGE);
-    return rows_read(store, request, code, &key, &row);
+    store_error_t error = tables_read(store, request);
+    if (error == STORE_OK && request->end) {
+        error = run_read(store, lmdb_older(store), request);
+    }
+    if (error == STORE_OK && request->end) {
+        error = run_read(store, lmdb_current(store), request);
+    }
+    return error;
 }
 
 store_error_t lmdb_oldest(store_t *base, uint64_t after, message_age_t *rows, uint32_t limit,
@@ -85,15 +119,4 @@ int lmdb_delete_range(MDB_txn *txn, MDB_dbi table, uint64_t first, uint64_t last
     }
     mdb_cursor_close(cursor);
     return code == MDB_NOTFOUND ? 0 : code;
-}
-
-store_error_t lmdb_read_cut(const lmdb_store_t *store, uint64_t *position) {
-    span_t row;
-    *position = 0;
-    store_error_t error =
-        lmdb_meta_get(store->view, store->tables[TABLE_META], LMDB_META_CUT, &row);
-    if (error != STORE_OK || row.bytes == NULL) {
-        return error;
-    }
-    return checkpoint_row_decode(position, row) ? STORE_OK : STORE_CORRUPT;
 }

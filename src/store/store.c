@@ -27,6 +27,10 @@ store_error_t store_fold(store_t *store) {
     return store->ops->fold(store);
 }
 
+store_error_t store_fold_begin(store_t *store) {
+    return store->ops->fold_begin(store);
+}
+
 bool store_unfolded(const store_t *store) {
     return store->ops->unfolded(store);
 }

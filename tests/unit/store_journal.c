@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static void place_init(place_t *place) {
 }
 
 static void place_deinit(place_t *place) {
-    static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal"};
+    static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal",
+                                        "store.mdb-journal2"};
     char path[128];
     store_close(&place->store);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -81,6 +83,22 @@ static bool count_message(void *context, const record_t *record) {
         return true;
     *count += 1;
     return record->message.position == *count && record->message.text.length == 4;
+}
+
+/* What can be read while nothing is folded. */
+static uint64_t messages_seen(store_t *store) {
+    enum { ROWS = 7 };
+    message_age_t rows[ROWS];
+    uint64_t seen = 0;
+    bool end = false;
+    while (!end) {
+        uint32_t found = 0;
+        cr_assert_eq(store_oldest(store, seen, rows, ROWS, &found, &end), STORE_OK);
+        for (uint32_t i = 0; i < found; i++)
+            cr_assert_eq(rows[i].position, ++seen);
+        cr_assert(end || found == ROWS);
+    }
+    return seen;
 }
 
 static uint64_t messages_in(store_t *store) {
@@ -147,14 +165,18 @@ Test(store_journal, reads_see_what_is_not_folded) {
     place_init(&place);
     cr_assert_eq(place_open(&place), STORE_OK);
     cr_assert_not(store_unfolded(place.store));
-    for (uint64_t number = 1; number <= 50; number++) {
+    for (uint64_t number = 1; number <= 80; number++) {
         commit_up_to(place.store, number, number);
         cr_assert(store_unfolded(place.store));
-        cr_assert_eq(messages_in(place.store), number);
+        cr_assert_eq(messages_seen(place.store), number);
         if (number % 7 == 0)
+            cr_assert_eq(store_fold_begin(place.store), STORE_OK);
+        if (number % 20 == 0)
             cr_assert_eq(store_fold(place.store), STORE_OK);
-        cr_assert_eq(messages_in(place.store), number);
+        cr_assert_eq(store_unfolded(place.store), number % 20 != 0);
+        cr_assert_eq(messages_seen(place.store), number);
     }
+    cr_assert_eq(messages_in(place.store), 80);
     place_deinit(&place);
 }
 
@@ -165,7 +187,7 @@ Test(store_journal, a_torn_end_takes_nothing_whole_with_it) {
     commit_and_die(&place, 3, 23);
     buffer_t store, journal;
     file_read(&place, "store.mdb", &store);
-    file_read(&place, "store.mdb-journal", &journal);
+    file_read(&place, "store.mdb-journal2", &journal);
     size_t used = journal.length;
     while (used > 0 && journal.bytes[used - 1] == 0)
         used--;
@@ -180,7 +202,8 @@ Test(store_journal, a_torn_end_takes_nothing_whole_with_it) {
         else
             memset(bytes + cut, 0, used - cut);
         file_write(&place, "store.mdb", store.bytes, store.length);
-        file_write(&place, "store.mdb-journal", bytes, journal.length);
+        file_write(&place, "store.mdb-journal2", bytes, journal.length);
+        file_write(&place, "store.mdb-journal", "", 0);
         free(bytes);
         cr_assert_eq(place_open(&place), STORE_OK);
         uint64_t count = messages_in(place.store);
@@ -202,11 +225,12 @@ Test(store_journal, a_run_of_another_time_or_store_is_left_alone) {
     buffer_t journal;
     place_init(&place);
     commit_and_die(&place, 5, 9);
-    file_read(&place, "store.mdb-journal", &journal);
+    file_read(&place, "store.mdb-journal2", &journal);
     cr_assert_eq(place_open(&place), STORE_OK);
     commit_up_to(place.store, 10, 12);
     store_close(&place.store);
     file_write(&place, "store.mdb-journal", journal.bytes, journal.length);
+    file_write(&place, "store.mdb-journal2", journal.bytes, journal.length);
     cr_assert_eq(place_open(&place), STORE_OK);
     cr_assert_eq(messages_in(place.store), 12);
     commit_up_to(place.store, 13, 13);
@@ -214,11 +238,208 @@ Test(store_journal, a_run_of_another_time_or_store_is_left_alone) {
     place_init(&other);
     commit_and_die(&other, 7, 8);
     file_write(&other, "store.mdb-journal", journal.bytes, journal.length);
+    file_write(&other, "store.mdb-journal2", journal.bytes, journal.length);
     cr_assert_eq(place_open(&other), STORE_OK);
     cr_assert_eq(messages_in(other.store), 7);
     buffer_deinit(&journal);
     place_deinit(&other);
     place_deinit(&place);
+}
+
+/* What a process leaves that is killed while a run is folded: both runs. */
+typedef struct leftovers {
+    buffer_t store, first, second;
+} leftovers_t;
+
+static void leftovers_make(place_t *place, leftovers_t *left) {
+    cr_assert_eq(place_open(place), STORE_OK);
+    commit_up_to(place->store, 1, 5);
+    file_read(place, "store.mdb", &left->store);
+    file_read(place, "store.mdb-journal", &left->first);
+    cr_assert_eq(store_fold(place->store), STORE_OK);
+    commit_up_to(place->store, 6, 9);
+    file_read(place, "store.mdb-journal2", &left->second);
+    store_close(&place->store);
+}
+
+static void leftovers_put(const place_t *place, const leftovers_t *left) {
+    file_write(place, "store.mdb", left->store.bytes, left->store.length);
+    file_write(place, "store.mdb-journal", left->first.bytes, left->first.length);
+    file_write(place, "store.mdb-journal2", left->second.bytes, left->second.length);
+}
+
+static void leftovers_deinit(leftovers_t *left) {
+    buffer_deinit(&left->store);
+    buffer_deinit(&left->first);
+    buffer_deinit(&left->second);
+}
+
+Test(store_journal, both_runs_are_taken_in) {
+    place_t place;
+    leftovers_t left;
+    place_init(&place);
+    leftovers_make(&place, &left);
+    leftovers_put(&place, &left);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 9);
+    commit_up_to(place.store, 10, 11);
+    store_close(&place.store);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 11);
+    store_close(&place.store);
+    /* Which file has which run does not matter. */
+    buffer_t swapped = left.first;
+    left.first = left.second;
+    left.second = swapped;
+    leftovers_put(&place, &left);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 9);
+    leftovers_deinit(&left);
+    place_deinit(&place);
+}
+
+/* The newer run says that there was more: going on without it would take commits back. */
+Test(store_journal, an_older_run_that_lost_its_end_is_damage) {
+    place_t place;
+    leftovers_t left;
+    place_init(&place);
+    leftovers_make(&place, &left);
+    size_t used = left.first.length;
+    while (left.first.bytes[used - 1] == 0)
+        used--;
+    for (size_t at = 0; at < used; at += used / 7) {
+        left.first.bytes[at] = (char)(left.first.bytes[at] ^ 1);
+        leftovers_put(&place, &left);
+        cr_assert_eq(place_open(&place), STORE_CORRUPT);
+        left.first.bytes[at] = (char)(left.first.bytes[at] ^ 1);
+    }
+    leftovers_put(&place, &left);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 9);
+    leftovers_deinit(&left);
+    place_deinit(&place);
+}
+
+/* The process ends at any moment of a fold. */
+Test(store_journal, a_kill_beside_a_fold_takes_nothing) {
+    place_t place;
+    place_init(&place);
+    uint64_t last = 0;
+    for (uint64_t round = 1; round <= 30; round++) {
+        pid_t child = fork();
+        cr_assert_geq(child, 0);
+        if (child == 0) {
+            if (place_open(&place) != STORE_OK)
+                _exit(1);
+            commit_up_to(place.store, last + 1, last + 20);
+            if (store_fold_begin(place.store) != STORE_OK)
+                _exit(2);
+            commit_up_to(place.store, last + 21, last + 20 + round);
+            (void)raise(SIGKILL);
+        }
+        int status = 0;
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "status %d", status);
+        last += 20 + round;
+        cr_assert_eq(place_open(&place), STORE_OK);
+        cr_assert_eq(messages_in(place.store), last);
+        store_close(&place.store);
+    }
+    place_deinit(&place);
+}
+
+static record_t gone(uint64_t first, uint64_t last) {
+    record_t record;
+    memset(&record, 0, sizeof record);
+    record.kind = RECORD_MESSAGES_GONE;
+    record.messages_gone = (messages_gone_record_t){.first = first, .last = last};
+    return record;
+}
+
+static record_t cut_at(uint64_t position) {
+    record_t record;
+    memset(&record, 0, sizeof record);
+    record.kind = RECORD_CUT;
+    record.cut.position = position;
+    return record;
+}
+
+static record_t refused(uint64_t position, code_t code) {
+    record_t record;
+    memset(&record, 0, sizeof record);
+    record.kind = RECORD_VERDICT;
+    record.verdict = (verdict_record_t){.position = position, .code = code};
+    return record;
+}
+
+static bool count_page(void *context, const message_t *message) {
+    uint64_t *next = context;
+    cr_assert_eq(message->position, *next);
+    *next += 1;
+    return true;
+}
+
+static void expect_lookup(store_t *store, uint64_t position, bool there, code_t code) {
+    code_t verdict;
+    uint64_t next = position;
+    cr_assert_eq(store_lookup(store, position, count_page, &next, &verdict), STORE_OK);
+    cr_assert_eq(next, position + (there ? 1 : 0), "%lu", (unsigned long)position);
+    cr_assert_eq(verdict, code, "%lu", (unsigned long)position);
+}
+
+/* Of 30 messages, 1 to 12 gone, 5 (gone), 15 and 25 refused. */
+static void expect_trimmed(store_t *store) {
+    message_age_t rows[30];
+    uint32_t found = 0;
+    bool end = false;
+    cr_assert_eq(store_oldest(store, 0, rows, 30, &found, &end), STORE_OK);
+    cr_assert(found == 18 && end && rows[0].position == 13 && rows[17].position == 30);
+    cr_assert_eq(store_oldest(store, 0, rows, 18, &found, &end), STORE_OK);
+    cr_assert_eq(found, 18);
+    expect_lookup(store, 5, false, CODE_OK);
+    expect_lookup(store, 13, true, CODE_OK);
+    expect_lookup(store, 15, true, CODE_NO_USER);
+    expect_lookup(store, 25, true, CODE_NO_GROUP);
+    page_query_t query = {
+        .mailbox = 1, .newest_position = 30, .newest_seq = 30, .limit = 50, .verdicts = true};
+    uint64_t next = 13;
+    bool more = true;
+    cr_assert_eq(store_page(store, &query, count_page, &next, &more), STORE_OK);
+    cr_assert(next == 31 && !more);
+}
+
+/* Retention takes messages that are in the tables, in a run that is folded and in the newest one,
+ * and a verdict replaces one of before; wherever they are, reads see the same. */
+Test(store_journal, retention_and_verdicts_hold_wherever_a_message_is) {
+    for (uint64_t folds = 0; folds < 32; folds++) {
+        place_t place;
+        place_init(&place);
+        cr_assert_eq(place_open(&place), STORE_OK);
+        const record_t first[] = {refused(5, CODE_NO_USER), refused(15, CODE_NO_GROUP)};
+        const record_t second[] = {gone(1, 4), cut_at(4), refused(25, CODE_NO_GROUP)};
+        const record_t third[] = {gone(5, 12), cut_at(12), refused(15, CODE_NO_USER)};
+        for (uint64_t step = 0; step < 5; step++) {
+            if (step < 3)
+                commit_up_to(place.store, step * 10 + 1, step * 10 + 10);
+            if (step == 1)
+                cr_assert_eq(store_commit(place.store, first, 2), STORE_OK);
+            if (step == 2)
+                cr_assert_eq(store_commit(place.store, second, 3), STORE_OK);
+            if (step == 3)
+                cr_assert_eq(store_commit(place.store, third, 3), STORE_OK);
+            if ((folds >> step & 1) != 0)
+                cr_assert_eq(step % 2 == 0 ? store_fold(place.store)
+                                           : store_fold_begin(place.store),
+                             STORE_OK);
+        }
+        expect_trimmed(place.store);
+        cr_assert_eq(store_fold(place.store), STORE_OK);
+        expect_trimmed(place.store);
+        store_close(&place.store);
+        cr_assert_eq(place_open(&place), STORE_OK);
+        expect_trimmed(place.store);
+        place_deinit(&place);
+    }
 }
 
 /* The copy must not take in what the original goes on to write. */
@@ -346,7 +567,8 @@ Test(store_journal, a_reader_waits_for_the_fold) {
 
 /* ---- stores of before ---- */
 
-static void make_schema_one(const place_t *place) {
+/* Gives the tables the number of an older schema; without a salt, as before there were journals. */
+static void make_schema(const place_t *place, char number, bool has_salt) {
     char path[128];
     MDB_env *env;
     MDB_txn *txn;
@@ -357,16 +579,20 @@ static void make_schema_one(const place_t *place) {
     cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), 0);
     cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
     cr_assert_eq(mdb_dbi_open(txn, "meta", 0, &meta), 0);
-    char schema[] = "schema", journal[] = "journal", one[] = {1, 0, 0, 0};
+    char schema[] = "schema", journal[] = "journal", version[] = {number, 0, 0, 0};
     MDB_val key = {.mv_size = 6, .mv_data = schema};
-    MDB_val row = {.mv_size = 4, .mv_data = one};
+    MDB_val row = {.mv_size = 4, .mv_data = version};
     cr_assert_eq(mdb_put(txn, meta, &key, &row, 0), 0);
     key = (MDB_val){.mv_size = 7, .mv_data = journal};
-    cr_assert_eq(mdb_del(txn, meta, &key, NULL), 0);
+    if (!has_salt)
+        cr_assert_eq(mdb_del(txn, meta, &key, NULL), 0);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
-    path_of(place, "store.mdb-journal", path);
+    path_of(place, "store.mdb-journal2", path);
     cr_assert_eq(unlink(path), 0);
+    path_of(place, "store.mdb-journal", path);
+    if (!has_salt)
+        cr_assert_eq(unlink(path), 0);
 }
 
 Test(store_journal, a_store_without_a_journal_gets_one) {
@@ -376,7 +602,7 @@ Test(store_journal, a_store_without_a_journal_gets_one) {
     cr_assert_eq(place_open(&place), STORE_OK);
     commit_up_to(place.store, 1, 4);
     store_close(&place.store);
-    make_schema_one(&place);
+    make_schema(&place, 1, false);
     cr_assert_eq(dump_count(&place, &count), STORE_OK);
     cr_assert_eq(count, 4);
     commit_and_die(&place, 0, 0);
@@ -385,5 +611,19 @@ Test(store_journal, a_store_without_a_journal_gets_one) {
     store_close(&place.store);
     cr_assert_eq(place_open(&place), STORE_OK);
     cr_assert_eq(messages_in(place.store), 6);
+    place_deinit(&place);
+}
+
+Test(store_journal, a_store_with_one_journal_gets_a_second) {
+    place_t place;
+    place_init(&place);
+    commit_and_die(&place, 0, 7);
+    make_schema(&place, 2, true);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 7);
+    commit_up_to(place.store, 8, 9);
+    store_close(&place.store);
+    cr_assert_eq(place_open(&place), STORE_OK);
+    cr_assert_eq(messages_in(place.store), 9);
     place_deinit(&place);
 }

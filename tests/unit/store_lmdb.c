@@ -56,7 +56,7 @@ static void fixture_reopen(fixture_t *fixture) {
 
 static void fixture_deinit(fixture_t *fixture) {
     static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal",
-                                        "backup.mdb"};
+                                        "store.mdb-journal2", "backup.mdb"};
     char path[128];
     store_close(&fixture->store);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -825,7 +825,7 @@ Test(store_lmdb, a_store_of_a_newer_schema_is_refused_and_not_touched) {
     fixture_t fixture;
     fixture_init(&fixture);
     store_close(&fixture.store);
-    raw_put(&fixture, "meta", "schema", 6, "\3\0\0\0", 4);
+    raw_put(&fixture, "meta", "schema", 6, "\4\0\0\0", 4);
     char *before;
     char *after;
     size_t before_length;
@@ -1314,20 +1314,24 @@ static void disk_free(const fixture_t *fixture, off_t bytes) {
 /* Mounts a small disk of our own over the directory; nobody else sees it, and it goes with us. */
 static void disk_mount(const char *directory) {
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("tmpfs", directory, "tmpfs", 0, "size=2m") != 0) {
+        mount("tmpfs", directory, "tmpfs", 0, "size=6m") != 0) {
         int code = errno;
         (void)rmdir(directory);
         cr_skip_test("a full disk needs a mount of its own: %s", strerror(code));
     }
 }
 
+static void expect_newest(store_t *store, const model_mailbox_t *model) {
+    page_query_t query = query_of(model);
+    query.limit = PAGE_MESSAGES_MAX;
+    expect_page(store, model, &query, 1);
+}
+
 static void expect_contents(store_t *store, const model_mailbox_t *model) {
     loaded_t loaded = {0};
     cr_assert_eq(store_load(store, see_record, &loaded), STORE_OK);
     cr_assert_eq(loaded.count, model->count);
-    page_query_t query = query_of(model);
-    query.limit = PAGE_MESSAGES_MAX;
-    expect_page(store, model, &query, 1);
+    expect_newest(store, model);
 }
 
 /* Commits until the disk is full; the model keeps what was committed. Returns the commits done. */
@@ -1357,17 +1361,18 @@ Test(store_lmdb, a_full_disk_refuses_commits_and_loses_nothing) {
     cr_assert_eq(fixture_open(&fixture), STORE_OK);
     model_mailbox_t *model = model_new(1);
     disk_fill(&fixture);
+    size_t useful = 0;
     for (off_t pages = 1; pages <= 24; pages++) {
-        disk_free(&fixture, pages * 4096);
+        disk_free(&fixture, pages * 8192);
         size_t commits = commit_until_full(fixture.store, model);
-        cr_assert(pages < 24 || commits > 0);
-        expect_contents(fixture.store, model);
+        useful += commits > 0 ? 1 : 0;
+        expect_newest(fixture.store, model);
         fixture_reopen(&fixture);
         expect_contents(fixture.store, model);
         (void)commit_until_full(fixture.store, model);
         disk_fill(&fixture);
     }
-    cr_assert_gt(model->count, 1000);
+    cr_assert(useful >= 3 && model->count > 1000, "%zu rounds, %u messages", useful, model->count);
     char path[128];
     fixture_path(&fixture, "backup.mdb", path);
     cr_assert_eq(store_backup(fixture.store, path, (span_t){0}), STORE_FULL);

@@ -31,7 +31,7 @@ static void fixture_init(fixture_t *fixture) {
 }
 
 static void fixture_deinit(fixture_t *fixture) {
-    static const char *const ends[] = {"", "-lock", "-journal"};
+    static const char *const ends[] = {"", "-lock", "-journal", "-journal2"};
     store_close(&fixture->store);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         char file[160];

@@ -17,7 +17,7 @@ enum { FRAMES_MAX = 4 };
 static void leave_frames(const char *directory, input_t *input) {
     store_t *store;
     ASSERT(template_open(&store, directory) == STORE_OK);
-    journal_t *journal = &((lmdb_store_t *)(void *)store)->journal;
+    journal_t *journal = &lmdb_current((lmdb_store_t *)(void *)store)->journal;
     for (size_t left = 1 + input_below(input, FRAMES_MAX); left > 0 && input->left > 0; left--) {
         static const char head[JOURNAL_HEAD_BYTES];
         size_t length = left == 1 ? input->left : (size_t)1 + input_u8(input);
@@ -26,8 +26,10 @@ static void leave_frames(const char *directory, input_t *input) {
         buffer_init(&frame);
         buffer_append(&frame, head, sizeof(head));
         buffer_append(&frame, input->bytes, length);
-        if (length > 0 && journal_fits(journal, frame.length))
-            ASSERT(journal_append(journal, &frame) == STORE_OK);
+        if (length > 0 && journal_fits(journal, frame.length)) {
+            journal_seal(journal, frame.bytes, frame.length);
+            ASSERT(journal_append(journal, frame.bytes, frame.length) == STORE_OK);
+        }
         input->bytes += length;
         input->left -= length;
         buffer_deinit(&frame);

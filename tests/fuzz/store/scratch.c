@@ -27,7 +27,8 @@ void scratch_path(char path[PATH_MAX], const char *directory, const char *name) 
 }
 
 void scratch_clear(const char *directory) {
-    static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal"};
+    static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal",
+                                        "store.mdb-journal2"};
     char path[PATH_MAX];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         scratch_path(path, directory, names[i]);
