@@ -117,6 +117,7 @@
 #define STORE_FOLD_MS          1000 /* what is in the journal is in the tables after this long */
 #define JOURNAL_BYTES_START    (256UL * 1024)
 #define JOURNAL_BYTES_MAX      (16UL * 1024 * 1024) /* of each of the two */
+#define JOURNAL_FOLD_BYTES     (2UL * 1024 * 1024)  /* so much is worth a fold */
 #define JOURNAL_DISK_SHARE     16   /* a longer one takes this part of the free disk at most */
 #define JOURNAL_AWAIT_MS       5000 /* how long a tool waits for a realm to fold */
 #define STORE_CHECKPOINT_EVERY 262144

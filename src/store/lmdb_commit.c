@@ -97,11 +97,13 @@ static store_error_t commit_frame(lmdb_store_t *store, size_t offset) {
     return error;
 }
 
-/* A run is folded in good time, so that the next one need not be waited for. What stands in the way
- * of that need not stand in the way of this commit; who calls store_fold_begin is told. */
+/* A run is folded in good time, so that the next one need not be waited for, and in small parts,
+ * because other writes wait while the disk is busy with one. What stands in the way of that need
+ * not stand in the way of this commit; who calls store_fold_begin is told. */
 static void fold_early(lmdb_store_t *store) {
     const journal_t *journal = &lmdb_current(store)->journal;
-    if (journal->used > 0 && journal->used >= journal->bytes / 2) {
+    if (journal->used > 0 &&
+        (journal->used >= journal->bytes / 2 || journal->used >= JOURNAL_FOLD_BYTES)) {
         (void)lmdb_fold_begin(&store->base);
     }
 }

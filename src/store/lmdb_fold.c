@@ -11,7 +11,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
+
+enum { FOLDING_NICENESS = 10 };
 
 run_t *lmdb_current(lmdb_store_t *store) {
     return &store->runs[store->current];
@@ -45,13 +48,18 @@ static int run_fold(const folding_t *folding) {
     return writer_commit(&writer, folding->salt);
 }
 
-static void *folding_run(void *argument) {
-    folding_t *folding = argument;
+static void folding_do(folding_t *folding) {
     folding->code = run_fold(folding);
     if (folding->code == 0 && folding->longer_bytes > 0) {
         /* Without it everything works, only slower. */
         (void)journal_reserve(&folding->run->journal, folding->longer_bytes);
     }
+}
+
+/* Commits come first; one that finds both journals full waits for this, and leaves it the core. */
+static void *folding_run(void *argument) {
+    (void)setpriority(PRIO_PROCESS, 0, FOLDING_NICENESS); /* on Linux, of the thread alone */
+    folding_do(argument);
     return NULL;
 }
 
@@ -82,7 +90,7 @@ static void folding_start(folding_t *folding) {
     folding->under_way = true;
     folding->has_thread = thread_start(folding);
     if (!folding->has_thread) {
-        (void)folding_run(folding);
+        folding_do(folding);
     }
 }
 
