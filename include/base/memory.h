@@ -16,9 +16,14 @@ void *memory_alloc_lines(size_t bytes);
 /* Like realloc; new bytes are not zeroed. */
 void *memory_resize(void *memory, size_t bytes);
 
+/* What memory_grow does when there is no room. */
+void *memory_enlarge(void *array, size_t *room, size_t count, size_t element_bytes);
+
 /* Grows an array to hold at least `count` elements: doubles *room. Returns the array. New
  * elements are not zeroed. */
-void *memory_grow(void *array, size_t *room, size_t count, size_t element_bytes);
+static inline void *memory_grow(void *array, size_t *room, size_t count, size_t element_bytes) {
+    return count <= *room ? array : memory_enlarge(array, room, count, element_bytes);
+}
 
 void memory_free(void *memory); /* NULL is fine */
 

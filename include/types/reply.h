@@ -88,7 +88,6 @@ typedef struct server_status {
     int64_t retention_ms;                  /* 0 = messages stay forever */
     uint64_t forgotten;                    /* messages that retention took since the start */
     limit_status_t limits[LIMIT_COUNT];
-    front_counters_t front; /* zero from the core, see types/counters.h */
 } server_status_t;
 
 typedef struct reply {
@@ -139,7 +138,10 @@ typedef struct reply {
             int64_t time_ms;
             const char *reason; /* NULL = null */
         } state;
-        server_status_t server;
+        struct {
+            const server_status_t *status; /* many times the size of all other answers */
+            front_counters_t front;        /* zero from the core, see types/counters.h */
+        } server;
         struct {
             const char *text; /* static */
             uint32_t count;

@@ -41,12 +41,9 @@ void *memory_resize(void *memory, size_t bytes) {
     return memory_or_stop(realloc(memory, wanted), wanted);
 }
 
-void *memory_grow(void *array, size_t *room, size_t count, size_t element_bytes) {
+void *memory_enlarge(void *array, size_t *room, size_t count, size_t element_bytes) {
     ASSERT(element_bytes > 0);
     ASSERT(count <= SIZE_MAX / 2 / element_bytes);
-    if (count <= *room) {
-        return array;
-    }
     size_t wanted = *room < GROW_ELEMENTS_MIN ? GROW_ELEMENTS_MIN : *room * 2;
     *room = wanted < count ? count : wanted;
     return memory_resize(array, *room * element_bytes);

@@ -63,7 +63,8 @@ static void fill_queues(const state_t *state, server_status_t *server) {
 void server_check(call_t *call) {
     const state_t *state = call->turn->state;
     reply_t *reply = effects_reply(call->turn->effects, call->ticket, REPLY_SERVER);
-    server_status_t *server = &reply->server;
+    server_status_t *server = arena_alloc(&call->turn->effects->arena, sizeof(*server));
+    reply->server.status = server;
     server->realm = state->options.realm;
     server->uptime_ms = (call->turn->now_us - state->started_us) / 1000;
     server->users = index_count(state->user_names);

@@ -192,7 +192,7 @@ static json_t *rate(double per_s) {
     return built(json_real((double)(int64_t)(per_s * 100.0 + 0.5) / 100.0));
 }
 
-static json_t *server_status(const server_status_t *server) {
+static json_t *server_status(const server_status_t *server, const front_counters_t *front) {
     json_t *object = built(json_object());
     put(object, "realm", name_string(&server->realm));
     put(object, "version", string_or_null(REALMGATE_VERSION));
@@ -212,7 +212,7 @@ static json_t *server_status(const server_status_t *server) {
     put(object, "retention_ms", built(json_integer(server->retention_ms)));
     put_count(object, "forgotten", server->forgotten);
     put(object, "limits", server_limits(server));
-    put(object, "connections", server_connections(&server->front));
+    put(object, "connections", server_connections(front));
     return object;
 }
 
@@ -229,7 +229,7 @@ static json_t *reply_data(const reply_t *reply, const name_t *realm, const int64
     case REPLY_MESSAGE_STATE:
         return message_state(reply, realm);
     case REPLY_SERVER:
-        return server_status(&reply->server);
+        return server_status(reply->server.status, &reply->server.front);
     case REPLY_TEXT:
     case REPLY_ERROR:
     case REPLY_PAGE:

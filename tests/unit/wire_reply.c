@@ -7,6 +7,7 @@
 #include "wire/reply.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -334,25 +335,25 @@ Test(reply, tells_the_state_of_a_message) {
 }
 
 Test(reply, tells_the_state_of_the_server) {
-    reply_t reply = {.kind = REPLY_SERVER,
-                     .server = {.realm = own,
-                                .uptime_ms = 1,
-                                .users = 2,
-                                .groups = 3,
-                                .links = 4,
-                                .sessions = 5,
-                                .mailboxes = 6,
-                                .messages = 7,
-                                .queued = 8,
-                                .requests = 9,
-                                .peer_messages = 10,
-                                .peer_errors = 11,
-                                .requests_per_s = 2.0 / 3,
-                                .messages_per_s = 100000,
-                                .retention_ms = 12,
-                                .forgotten = 13}};
+    server_status_t status = {.realm = own,
+                              .uptime_ms = 1,
+                              .users = 2,
+                              .groups = 3,
+                              .links = 4,
+                              .sessions = 5,
+                              .mailboxes = 6,
+                              .messages = 7,
+                              .queued = 8,
+                              .requests = 9,
+                              .peer_messages = 10,
+                              .peer_errors = 11,
+                              .requests_per_s = 2.0 / 3,
+                              .messages_per_s = 100000,
+                              .retention_ms = 12,
+                              .forgotten = 13};
+    reply_t reply = {.kind = REPLY_SERVER, .server.status = &status};
     for (unsigned i = 0; i < LIMIT_COUNT; i++)
-        reply.server.limits[i] = (limit_status_t){i, 100 + i, 200 + i};
+        status.limits[i] = (limit_status_t){i, 100 + i, 200 + i};
     reply.server.front = (front_counters_t){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     cr_assert_str_eq(write_reply(&reply),
                      OK_DATA("{\"realm\":\"a\",\"version\":\"" REALMGATE_VERSION
@@ -432,4 +433,21 @@ Test(json, writes_numbers) {
     buffer_text(&out, " ");
     json_write_number(&out, UINT64_MAX);
     cr_assert_str_eq(written(), "0 1234567890 18446744073709551615");
+}
+
+Test(json, writes_numbers_of_any_length) {
+    char expected[JSON_NUMBER_BYTES_MAX + 1];
+    char at[JSON_NUMBER_BYTES_MAX + 1];
+    uint64_t power = 1;
+    for (int digits = 1; digits < JSON_NUMBER_BYTES_MAX; digits++, power *= 10) {
+        for (uint64_t number = power - 1; number <= power + 1; number++) {
+            (void)snprintf(expected, sizeof(expected), "%" PRIu64, number);
+            *json_put_number(at, number) = '\0';
+            cr_assert_str_eq(at, expected);
+        }
+        uint64_t bits = UINT64_MAX >> (64 - 3 * digits);
+        (void)snprintf(expected, sizeof(expected), "%" PRIu64, bits);
+        *json_put_number(at, bits) = '\0';
+        cr_assert_str_eq(at, expected);
+    }
 }

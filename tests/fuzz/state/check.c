@@ -185,9 +185,12 @@ static const reply_t *ask(state_t *state, const char *line, effects_t *effects) 
 
 static void compare_counts(const reply_t *a, const reply_t *b) {
     ASSERT(a->kind == REPLY_SERVER && b->kind == REPLY_SERVER);
-    ASSERT(a->server.users == b->server.users && a->server.groups == b->server.groups);
-    ASSERT(a->server.links == b->server.links && a->server.mailboxes == b->server.mailboxes);
-    ASSERT(a->server.messages == b->server.messages && a->server.queued == b->server.queued);
+    ASSERT(a->server.status->users == b->server.status->users &&
+           a->server.status->groups == b->server.status->groups);
+    ASSERT(a->server.status->links == b->server.status->links &&
+           a->server.status->mailboxes == b->server.status->mailboxes);
+    ASSERT(a->server.status->messages == b->server.status->messages &&
+           a->server.status->queued == b->server.status->queued);
 }
 
 static void compare_users(const reply_t *a, const reply_t *b) {
