@@ -19,6 +19,9 @@ void index_destroy(index_t **index);
 /* The hash of a key under the index's seed. */
 uint32_t index_hash(const index_t *index, const void *key, size_t key_bytes);
 
+/* A hint: index_next will soon be asked for this hash. */
+void index_prefetch(const index_t *index, uint32_t hash);
+
 /* The ids under a hash, one at each call, and 0 behind the last: start with *cursor = 0. Ids of
  * other keys come too, one in billions. Nothing may be added or removed in between. */
 uint32_t index_next(const index_t *index, uint32_t hash, size_t *cursor);

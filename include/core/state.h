@@ -52,10 +52,10 @@ code_t state_trust(state_t *state, const name_t *name, const uint8_t key[KEY_BYT
  * give what a crash interrupted its local consequences, which come before those of new requests. */
 void state_step(state_t *state, const event_t *event, effects_t *effects);
 
-/* A hint that this event will be stepped soon: what it is about begins to come into the processor's
- * caches. Changes nothing, and nothing depends on it. It pays for several events at once, just
- * before they are stepped: their fetches then go on side by side. */
-void state_prefetch(const state_t *state, const event_t *event);
+/* A hint that this event will be stepped soon: what it is about is looked up and begins to come
+ * into the processor's caches. Nothing that anybody sees depends on it. It pays for several events
+ * at once, just before they are stepped: their fetches then go on side by side. */
+void state_expect(state_t *state, const event_t *event);
 
 /* Ends a batch of steps: appends what the batch owes the store once (stream rows of the links it
  * touched, a slice of the checkpoint). Call once before each commit. `heads_max` bounds the slice;

@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <zmq.h>
 
-/* So many entries are announced at once: their fetches from memory go on side by side. */
+/* So many entries are announced in front of the one that is taken: their fetches from memory go on
+ * side by side, and while others are stepped. */
 #define EXPECTED_ENTRIES 16
 
 static void batch_free(void *bytes, void *hint) {
@@ -44,14 +45,15 @@ static bool message_receive(zmq_msg_t *message, void *socket) {
     return got >= 0;
 }
 
-/* Announces the next entries; returns the last of them. */
+/* Announces the next `count` entries; returns the last of them. */
 static const batch_entry_t *entries_expect(actor_t *actor, const void *bytes, size_t length,
-                                           const batch_entry_t *last, actor_entry_fn *expect) {
+                                           const batch_entry_t *last, size_t count,
+                                           actor_entry_fn *expect) {
     const batch_entry_t *entry = last;
-    for (size_t i = 0; i < EXPECTED_ENTRIES && (entry = batch_next(bytes, length, entry)) != NULL;
-         i++) {
+    while (count > 0 && (entry = batch_next(bytes, length, entry)) != NULL) {
         expect(actor, entry);
         last = entry;
+        count--;
     }
     return last;
 }
@@ -65,8 +67,9 @@ static size_t message_take(actor_t *actor, zmq_msg_t *message, actor_entry_fn *t
     const batch_entry_t *expected = NULL;
     handoff_acquire(zmq_msg_data(message));
     while ((entry = batch_next(bytes, length, entry)) != NULL) {
-        if (expect != NULL && entries % EXPECTED_ENTRIES == 0) {
-            expected = entries_expect(actor, bytes, length, expected, expect);
+        if (expect != NULL) {
+            size_t more = entries == 0 ? EXPECTED_ENTRIES : 1;
+            expected = entries_expect(actor, bytes, length, expected, more, expect);
         }
         take(actor, entry);
         entries++;

@@ -78,7 +78,7 @@ static void expect_entry(actor_t *actor, const batch_entry_t *entry) {
     if (entry->kind == FRONT_REQUEST) {
         event_t event;
         request_event(entry, &event);
-        state_prefetch(actor->engine->state, &event);
+        state_expect(actor->engine->state, &event);
     }
 }
 

@@ -48,6 +48,10 @@ uint32_t index_hash(const index_t *index, const void *key, size_t key_bytes) {
     return folded;
 }
 
+void index_prefetch(const index_t *index, uint32_t hash) {
+    __builtin_prefetch(&index->slots[hash & index->mask]);
+}
+
 uint32_t index_next(const index_t *index, uint32_t hash, size_t *cursor) {
     for (;;) {
         const index_slot_t *slot = &index->slots[(hash + *cursor) & index->mask];

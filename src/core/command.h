@@ -77,7 +77,7 @@ bool command_run(turn_t *turn, ticket_t ticket, const session_t *session, const 
                  const char *line, uint8_t awaited[REF_DIGEST_BYTES]);
 
 /* A hint: the request will soon be run. Begins to bring what it touches into the cache. */
-void command_prefetch(const state_t *state, const request_t *request, const char *line);
+void command_expect(state_t *state, ticket_t ticket, const request_t *request, const char *line);
 
 /* The handlers, by the file they live in. */
 command_handler_t session_auth, session_resume, session_logout, session_ping, session_quit,

@@ -101,17 +101,14 @@ const command_t *command_table(size_t *count) {
     return commands;
 }
 
-static char upper_of(char c) {
-    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
-/* Where the search for a word begins (FNV-1a, blind to case). The table holds our own words only:
- * nobody can fill it with what collides. */
+/* Where the search for a word of at least one letter begins, blind to case. Its ends and its length
+ * tell our words apart, with these factors, and the table holds no others: nobody can fill it with
+ * what collides. */
 static size_t slot_of(span_t word) {
-    uint32_t hash = 2166136261U;
-    for (size_t i = 0; i < word.length; i++)
-        hash = (hash ^ ((uint8_t)word.bytes[i] & 0xdfU)) * 16777619U;
-    return (hash ^ hash >> 16) % COMMAND_SLOTS;
+    ASSERT(word.length > 0);
+    size_t first = (uint8_t)word.bytes[0] & 0xdfU;
+    size_t last = (uint8_t)word.bytes[word.length - 1] & 0xdfU;
+    return (first * 9 + last * 35 + word.length) % COMMAND_SLOTS;
 }
 
 void command_index(uint8_t rows[COMMAND_SLOTS]) {
@@ -128,9 +125,10 @@ void command_index(uint8_t rows[COMMAND_SLOTS]) {
     }
 }
 
+/* `upper` is of capital letters only: without its 0x20 no other byte becomes one of them. */
 static bool is_word(const char *upper, span_t word) {
     for (size_t i = 0; i < word.length; i++) {
-        if (upper[i] == '\0' || upper[i] != upper_of(word.bytes[i]))
+        if (upper[i] == '\0' || upper[i] != ((uint8_t)word.bytes[i] & 0xdf))
             return false;
     }
     return upper[word.length] == '\0';
@@ -223,14 +221,27 @@ static void run(call_t *call, const request_t *request, const char *line) {
         call->command->handler(call);
 }
 
+/* Arguments and digest, the larger part, are filled in where they are counted and kept. */
+static void call_begin(call_t *call, turn_t *turn, ticket_t ticket, const session_t *session,
+                       const request_t *request) {
+    call->turn = turn;
+    call->command = NULL;
+    call->ticket = ticket;
+    call->admin = request->admin;
+    call->source = request->source;
+    call->user = session == NULL ? 0 : session->user;
+    call->argument_count = 0;
+    call->ref = (span_t){0};
+    call->keeps = false;
+    ASSERT(call->user == 0 || user_find(turn->state, call->user) != NULL);
+}
+
 bool command_run(turn_t *turn, ticket_t ticket, const session_t *session, const request_t *request,
                  const char *line, uint8_t awaited[REF_DIGEST_BYTES]) {
     state_t *state = turn->state;
-    call_t call = {.turn = turn, .ticket = ticket, .admin = request->admin};
-    call.source = request->source;
     request_t bare = *request;
-    call.user = session == NULL ? 0 : session->user;
-    ASSERT(call.user == 0 || user_find(state, call.user) != NULL);
+    call_t call;
+    call_begin(&call, turn, ticket, session, request);
     /* Without a word, or behind something that should be a ref, no command is found. */
     if (ref_take(&bare, line, &call.ref) && bare.token_count > 0)
         call.command = command_find(state, token(&bare, line, 0));
@@ -248,12 +259,12 @@ bool command_run(turn_t *turn, ticket_t ticket, const session_t *session, const 
     return true;
 }
 
-void command_prefetch(const state_t *state, const request_t *request, const char *line) {
+void command_expect(state_t *state, ticket_t ticket, const request_t *request, const char *line) {
     name_t name;
     if (request->token_count < 2 || request->token_count > REQUEST_TOKENS_MAX)
         return;
     if (is_word("SEND", token(request, line, 0)) && name_parse(&name, token(request, line, 1)))
-        user_prefetch(state, &name);
+        user_expect(state, ticket, &name);
 }
 
 void session_help(call_t *call) {

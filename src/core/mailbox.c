@@ -47,15 +47,21 @@ uint32_t mailbox_head(const state_t *state, mailbox_t mailbox) {
     return head == NULL ? 0 : head->seq;
 }
 
+/* In two parts that each have the size of a word: put together in memory, they would have to be
+ * written there before they could be read back as one. */
 static uint64_t head_position(const mailbox_head_t *head, unsigned level) {
-    uint64_t position = 0;
-    memcpy(&position, head->positions[level], sizeof(head->positions[level]));
-    return le64toh(position);
+    uint32_t low;
+    uint16_t high;
+    memcpy(&low, head->positions[level], sizeof(low));
+    memcpy(&high, head->positions[level] + sizeof(low), sizeof(high));
+    return le32toh(low) | (uint64_t)le16toh(high) << 32;
 }
 
 static void head_set_position(mailbox_head_t *head, unsigned level, uint64_t position) {
-    uint64_t little = htole64(position);
-    memcpy(head->positions[level], &little, sizeof(head->positions[level]));
+    uint32_t low = htole32((uint32_t)position);
+    uint16_t high = htole16((uint16_t)(position >> 32));
+    memcpy(head->positions[level], &low, sizeof(low));
+    memcpy(head->positions[level] + sizeof(low), &high, sizeof(high));
 }
 
 /* The number of trailing zero digits of seq in base 4, capped to the highest level. */

@@ -19,18 +19,6 @@ static uint32_t id_of(const map_t *map, const void *key) {
     return id == NULL ? 0 : *id;
 }
 
-user_t *user_row(const state_t *state, uint32_t id) {
-    ASSERT(id > 0 && id <= state->user_count);
-    return &state->user_blocks[(id - 1) / USERS_PER_BLOCK][(id - 1) % USERS_PER_BLOCK];
-}
-
-user_t *user_find(const state_t *state, uint32_t id) {
-    if (id == 0 || id > state->user_count)
-        return NULL;
-    user_t *user = user_row(state, id);
-    return user->record.gone ? NULL : user;
-}
-
 static uint32_t name_hash(const index_t *index, const name_t *name) {
     return index_hash(index, name->text, name->length);
 }
@@ -59,11 +47,36 @@ user_t *user_named(const state_t *state, const name_t *name) {
     }
 }
 
-void user_prefetch(const state_t *state, const name_t *name) {
+static expected_t *expected_at(state_t *state, size_t number) {
+    return &state->expected[number % EXPECTED_ROOM];
+}
+
+void user_expect(state_t *state, ticket_t ticket, const name_t *name) {
+    expected_t *newest = expected_at(state, state->expected_count);
+    *newest = (expected_t){.ticket = ticket, .hash = name_hash(state->user_names, name)};
+    index_prefetch(state->user_names, newest->hash);
+    state->expected_count += 1;
+    if (state->expected_count - state->expected_first > EXPECTED_ROOM)
+        state->expected_first += 1;
+    expected_t *fetched = expected_at(state, state->expected_count - 1 - EXPECTED_FETCH);
     size_t cursor = 0;
-    uint32_t id = index_next(state->user_names, name_hash(state->user_names, name), &cursor);
-    if (id != 0)
-        user_fetch(user_row(state, id));
+    fetched->user = index_next(state->user_names, fetched->hash, &cursor);
+    if (fetched->user != 0)
+        user_fetch(user_row(state, fetched->user));
+}
+
+/* The row may be of another name with the same hash, and its user may have been removed since. */
+const user_t *user_expected(state_t *state, ticket_t ticket, span_t name) {
+    for (size_t i = state->expected_first; i < state->expected_count; i++) {
+        const expected_t *expected = expected_at(state, i);
+        if (expected->ticket.connection != ticket.connection ||
+            expected->ticket.slot != ticket.slot)
+            continue;
+        state->expected_first = i + 1;
+        const user_t *user = user_find(state, expected->user);
+        return user != NULL && span_equal(name_span(&user->record.name), name) ? user : NULL;
+    }
+    return NULL;
 }
 
 user_t *user_sender(const state_t *state, const message_t *message) {

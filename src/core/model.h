@@ -5,6 +5,7 @@
 #ifndef REALMGATE_CORE_MODEL_H
 #define REALMGATE_CORE_MODEL_H
 
+#include "base/assert.h"
 #include "base/bucket.h"
 #include "base/index.h"
 #include "base/map.h"
@@ -272,6 +273,16 @@ typedef struct rate_mark {
 
 #define RATE_WINDOW_S 60
 
+/* Whom requests that will soon be stepped seem to be about, in the order in which they were
+ * announced. The newest are still being fetched: only behind so many others is one looked up. */
+#define EXPECTED_ROOM  32
+#define EXPECTED_FETCH 6
+typedef struct expected {
+    ticket_t ticket;
+    uint32_t hash; /* of the name */
+    uint32_t user; /* 0 = nobody, or not looked up */
+} expected_t;
+
 struct state {
     state_options_t options;
     uint64_t draws;        /* how often the keyed generator was asked */
@@ -289,6 +300,9 @@ struct state {
     map_t *members;                      /* member_record_t -> 1 */
     map_t *tokens;                       /* digest -> user id */
     uint8_t command_rows[COMMAND_SLOTS]; /* see command_index */
+
+    expected_t expected[EXPECTED_ROOM];    /* a ring */
+    size_t expected_count, expected_first; /* ever announced; the first that may still come */
 
     map_t *sources;    /* address -> source_t, in the order of their last attempt */
     map_t *sessions;   /* connection -> session_t */
@@ -349,13 +363,23 @@ typedef struct turn {
 } turn_t;
 
 /* The row of an id that is in the table, tombstones too. */
-user_t *user_row(const state_t *state, uint32_t id);
+static inline user_t *user_row(const state_t *state, uint32_t id) {
+    ASSERT(id > 0 && id <= state->user_count);
+    return &state->user_blocks[(id - 1) / USERS_PER_BLOCK][(id - 1) % USERS_PER_BLOCK];
+}
 
 /* Rows by id; NULL for 0, ids outside the table and tombstones. */
-user_t *user_find(const state_t *state, uint32_t id);
+static inline user_t *user_find(const state_t *state, uint32_t id) {
+    if (id == 0 || id > state->user_count)
+        return NULL;
+    user_t *user = user_row(state, id);
+    return user->record.gone ? NULL : user;
+}
 user_t *user_named(const state_t *state, const name_t *name);
-/* A hint: user_named will soon be asked for it. */
-void user_prefetch(const state_t *state, const name_t *name);
+/* A hint: the request with this ticket will soon be about the user of that name. */
+void user_expect(state_t *state, ticket_t ticket, const name_t *name);
+/* What user_named finds under a name, if that was expected of the ticket: NULL says nothing. */
+const user_t *user_expected(state_t *state, ticket_t ticket, span_t name);
 /* Who sent a message of this realm; NULL if that user was removed since. */
 user_t *user_sender(const state_t *state, const message_t *message);
 group_t *group_find(const state_t *state, uint32_t id);

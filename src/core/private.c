@@ -17,9 +17,11 @@ void private_send(call_t *call) {
     turn_t *turn = call->turn;
     name_t name;
     span_t text;
-    if (!argument_name(call, 0, &name) || !argument_text(call, 1, &text))
+    const user_t *to = user_expected(turn->state, call->ticket, call->arguments[0]);
+    if ((to == NULL && !argument_name(call, 0, &name)) || !argument_text(call, 1, &text))
         return;
-    const user_t *to = user_named(turn->state, &name);
+    if (to == NULL)
+        to = user_named(turn->state, &name);
     if (to == NULL) {
         answer_error(turn, call->ticket, CODE_NO_USER);
         return;

@@ -222,6 +222,15 @@ static void on_settings(turn_t *turn, const event_t *event) {
     retention_changed(turn);
 }
 
+/* The ticket was written just now, in its parts: to read it in the same parts need not wait until
+ * it has come to stand in memory. */
+static void on_request(turn_t *turn, const event_t *event) {
+    ticket_t ticket = {.connection = event->request.ticket.connection,
+                       .slot = event->request.ticket.slot};
+    ASSERT(turn->state->settling == 0);
+    session_request(turn, ticket, event->request.request, event->request.line);
+}
+
 static void dispatch(turn_t *turn, const event_t *event) {
     switch (event->kind) {
     case EVENT_START:
@@ -232,8 +241,7 @@ static void dispatch(turn_t *turn, const event_t *event) {
         ref_start(turn);
         break;
     case EVENT_REQUEST:
-        ASSERT(turn->state->settling == 0);
-        session_request(turn, event->request.ticket, event->request.request, event->request.line);
+        on_request(turn, event);
         break;
     case EVENT_CLOSED:
         session_closed(turn->state, event->closed.connection);
@@ -286,9 +294,9 @@ void state_step(state_t *state, const event_t *event, effects_t *effects) {
     ASSERT(state->ready_count == 0);
 }
 
-void state_prefetch(const state_t *state, const event_t *event) {
+void state_expect(state_t *state, const event_t *event) {
     if (event->kind == EVENT_REQUEST)
-        command_prefetch(state, event->request.request, event->request.line);
+        command_expect(state, event->request.ticket, event->request.request, event->request.line);
 }
 
 void state_batch_end(state_t *state, int64_t uptime_us, size_t heads_max, effects_t *effects) {
