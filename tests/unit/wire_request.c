@@ -178,6 +178,7 @@ Test(request, is_cut_at_runs_of_spaces) {
     check_tokens("SEND bob halo", "[SEND][bob][halo]");
     check_tokens("  SEND   bob  halo dunia  ", "[SEND][bob][halo][dunia]");
     check_tokens("a\tb c", "[a\tb][c]");
+    check_tokens("abc !abc\xa0\x1f! b", "[abc][!abc\xa0\x1f!][b]"); /* nearly spaces */
     check_tokens(" ", "");
     check_tokens("     ", "");
 }
