@@ -56,6 +56,17 @@ static store_error_t turn_over(lmdb_store_t *store, size_t offset) {
     return error;
 }
 
+/* Whether LMDB knows what is on the disk: after a failure to say which of its two heads counts it
+ * does not, and begins no transaction any more. */
+static bool is_sure(const lmdb_store_t *store) {
+    MDB_txn *txn;
+    int code = mdb_txn_begin(store->env, NULL, 0, &txn);
+    if (code == 0) {
+        mdb_txn_abort(txn);
+    }
+    return code == 0;
+}
+
 /* The frame is longer than the whole journal, or there is none: it goes straight into the tables,
  * behind all others. */
 static store_error_t commit_beside(lmdb_store_t *store) {
@@ -68,6 +79,7 @@ static store_error_t commit_beside(lmdb_store_t *store) {
     }
     if (error != STORE_OK) {
         run_restart(run, run->journal.salt, run->journal.number);
+        store->failed = store->unmapped || !is_sure(store);
     }
     return error;
 }

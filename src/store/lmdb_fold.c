@@ -141,12 +141,21 @@ store_error_t lmdb_make_room(lmdb_store_t *store) {
     return readers_clear(store) ? STORE_OK : map_grow(store);
 }
 
+/* The tables have it. What memory a busier time needed is given back. */
+static void run_end(run_t *run, uint64_t salt) {
+    bool was_busier = run->frames.length < run->frames.room / 4;
+    run_restart(run, salt, run->journal.number);
+    if (was_busier) {
+        run_shrink(run);
+    }
+}
+
 store_error_t lmdb_fold_settle(lmdb_store_t *store, bool waits) {
     folding_t *folding = &store->folding;
     while (folding->under_way && folding_ended(folding, waits)) {
         folding->under_way = false;
         if (folding->code == 0) {
-            run_restart(folding->run, folding->salt, folding->run->journal.number);
+            run_end(folding->run, folding->salt);
             return STORE_OK;
         }
         if (folding->code != MDB_MAP_FULL) {
