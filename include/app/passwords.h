@@ -27,8 +27,10 @@ void password_event(const password_answer_t *answer, event_t *event);
  * take at once waits in the pool. One thread owns the pool: all functions below are its to call. */
 typedef struct password_pool password_pool_t;
 
-/* NULL if the system gives no threads. The caller destroys it. */
-password_pool_t *password_pool_new(void *context);
+/* Each worker has a process of `program`, this program's own file, that does its jobs in idle time
+ * (app/password_process.h); NULL: none has. NULL if the system gives no threads. The caller
+ * destroys it, and keeps `program` until then. */
+password_pool_t *password_pool_new(void *context, const char *program);
 
 /* Waits for the jobs that the workers are at, drops those that wait, joins the threads. */
 void password_pool_destroy(password_pool_t **pool);

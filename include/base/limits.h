@@ -40,6 +40,9 @@
 #define SOURCES_MAX                65536 /* addresses with logins that failed lately */
 #define SOURCE_JOBS_MAX            1024  /* password jobs of one address at a time */
 #define PASSWORD_WORKERS           2
+#define PASSWORD_PATIENCE_MS       1000 /* with a job in idle time; behind one that took longer */
+#define PASSWORD_GRACE_MS          200  /* workers stand still for so long */
+#define PASSWORD_GRACE_EVERY_MS    2000 /* so often, until it is over */
 
 /* Sessions. */
 #define TOKENS_PER_USER_MAX     16

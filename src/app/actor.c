@@ -59,7 +59,7 @@ bool actor_init(actor_t *actor, void *context, int signals) {
         inlet_of(socket_bind(context, ACTOR_FROM_FEDERATION, FEDERATION_BATCHES_MAX));
     actor->to_front = socket_connect(context, ACTOR_TO_FRONT);
     actor->to_federation = socket_connect(context, ACTOR_TO_FEDERATION);
-    actor->pool = password_pool_new(context);
+    actor->pool = password_pool_new(context, "/proc/self/exe");
     batch_init(&actor->replies);
     batch_init(&actor->sends);
     buffer_init(&actor->answers.frames);

@@ -3,6 +3,7 @@
  */
 #include "app/commands.h"
 #include "app/help.h"
+#include "app/password_process.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,9 @@ static int hint(const char *text, const char *word) {
 }
 
 int main(int argc, char **argv) {
+    if (argc == 1 && strcmp(argv[0], PASSWORD_PROCESS_NAME) == 0) {
+        return password_process_main();
+    }
     if (argc < 2) {
         return hint("a command is missing", "");
     }

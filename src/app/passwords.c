@@ -5,6 +5,7 @@
 #include "app/passwords.h"
 
 #include "app/fair_queue.h"
+#include "app/password_process.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/memory.h"
@@ -43,6 +44,7 @@ typedef struct answer_message {
 /* What a worker's thread needs; read-only once it runs. */
 typedef struct worker {
     void *context;
+    const char *program; /* NULL: no process helps */
     size_t index;
     char endpoint[64];
     pthread_t thread;
@@ -140,7 +142,8 @@ static void *socket_new(void *context, int type, const char *endpoint, bool bind
     return socket;
 }
 
-static void worker_do(size_t index, zmq_msg_t *message, void *answers) {
+static void worker_do(size_t index, password_process_t *process, zmq_msg_t *message,
+                      void *answers) {
     job_message_t *carried = zmq_msg_data(message);
     password_job_t job = {.job = carried->job,
                           .kind = carried->kind,
@@ -151,18 +154,22 @@ static void worker_do(size_t index, zmq_msg_t *message, void *answers) {
     ASSERT(zmq_msg_init_size(&answered, sizeof(answer_message_t)) == 0);
     answer_message_t *answer = zmq_msg_data(&answered);
     answer->worker = index;
-    password_work(&job, &answer->answer);
+    if (process == NULL || !password_process_work(process, &job, &answer->answer)) {
+        password_work(&job, &answer->answer);
+    }
     crypto_wipe(carried, zmq_msg_size(message));
     message_send(&answered, answers);
 }
 
 static void *worker_run(void *argument) {
     worker_t *worker = argument;
-    /* Logins must not slow down those who are in: the workers take what the others leave. On Linux
-     * this is the thread's own. */
+    /* Logins must not slow down those who are in: a process does them in idle time, and where there
+     * is none the worker itself. Its niceness is, on Linux, the thread's own. */
     (void)setpriority(PRIO_PROCESS, 0, WORKER_NICENESS);
     void *jobs = socket_new(worker->context, ZMQ_PULL, worker->endpoint, false);
     void *answers = socket_new(worker->context, ZMQ_PUSH, ANSWERS_ENDPOINT, false);
+    password_process_t *process =
+        worker->program == NULL ? NULL : password_process_new(worker->program);
     bool working = true;
     while (working) {
         zmq_msg_t message;
@@ -170,20 +177,22 @@ static void *worker_run(void *argument) {
         message_receive(&message, jobs);
         working = zmq_msg_size(&message) > 0;
         if (working) {
-            worker_do(worker->index, &message, answers);
+            worker_do(worker->index, process, &message, answers);
         }
         (void)zmq_msg_close(&message);
     }
+    password_process_destroy(&process);
     (void)zmq_close(jobs);
     (void)zmq_close(answers);
     return NULL;
 }
 
 /* False if the system gives no more threads. */
-static bool worker_start(password_pool_t *pool, void *context) {
+static bool worker_start(password_pool_t *pool, void *context, const char *program) {
     size_t index = pool->worker_count;
     worker_t *worker = &pool->workers[index];
     worker->context = context;
+    worker->program = program;
     worker->index = index;
     (void)snprintf(worker->endpoint, sizeof worker->endpoint, "inproc://password-jobs-%zu", index);
     pool->jobs[index] = socket_new(context, ZMQ_PUSH, worker->endpoint, true);
@@ -195,13 +204,13 @@ static bool worker_start(password_pool_t *pool, void *context) {
     return true;
 }
 
-password_pool_t *password_pool_new(void *context) {
+password_pool_t *password_pool_new(void *context, const char *program) {
     password_pool_t *pool = memory_alloc(sizeof *pool);
     pool->queue = fair_queue_new(PASSWORD_JOBS_MAX);
     pool->waiting = memory_alloc(PASSWORD_JOBS_MAX * sizeof *pool->waiting);
     pool->answers = socket_new(context, ZMQ_PULL, ANSWERS_ENDPOINT, true);
     while (pool->worker_count < PASSWORD_WORKERS) {
-        if (!worker_start(pool, context)) {
+        if (!worker_start(pool, context, program)) {
             password_pool_destroy(&pool);
             return NULL;
         }

@@ -32,9 +32,9 @@ SOCKETS = {
     "sys/eventfd.h", "sys/socket.h", "sys/timerfd.h", "sys/un.h",
 }
 PROCESS = {
-    "dirent.h", "ftw.h", "getopt.h", "pthread.h", "pwd.h", "setjmp.h", "signal.h", "spawn.h",
-    "sys/file.h", "sys/mman.h", "sys/prctl.h", "sys/random.h", "sys/resource.h", "sys/signalfd.h",
-    "sys/statvfs.h", "sys/time.h", "sys/wait.h", "termios.h",
+    "dirent.h", "ftw.h", "getopt.h", "pthread.h", "pwd.h", "sched.h", "setjmp.h", "signal.h",
+    "spawn.h", "sys/file.h", "sys/mman.h", "sys/prctl.h", "sys/random.h", "sys/resource.h",
+    "sys/signalfd.h", "sys/statvfs.h", "sys/time.h", "sys/wait.h", "termios.h",
 }
 
 # An app talks to the admin socket and to the processes that it starts; it serves no connection.

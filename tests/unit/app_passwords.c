@@ -2,12 +2,16 @@
 /*
  * Password jobs: the same answers in the calling thread and from the pool, and a bound on both.
  */
+#include "app/password_process.h"
 #include "app/passwords.h"
 #include "base/random.h"
 #include "base/text.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 TestSuite(passwords, .init = random_start);
@@ -68,13 +72,95 @@ Test(passwords, impossible_parameters_do_not_match) {
     cr_assert_not(verified.ok);
 }
 
+/* The program that was built beside this test. */
+static void program_path(char path[PATH_MAX]) {
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    cr_assert(length > 0);
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    cr_assert_not_null(slash);
+    cr_assert_lt((size_t)(slash + sizeof "/realmgate" - path), PATH_MAX);
+    (void)memcpy(slash, "/realmgate", sizeof "/realmgate");
+}
+
+/* Others on the machine may leave it no time for a while. */
+static password_answer_t process_await(password_process_t *process, const password_job_t *job) {
+    password_answer_t answer = {0};
+    bool done = false;
+    for (int tries = 0; !done && tries < 6000; tries++) {
+        done = password_process_work(process, job, &answer);
+        cr_assert(done || zmq_poll(NULL, 0, 5) == 0);
+    }
+    cr_assert(done);
+    return answer;
+}
+
+Test(passwords, process_answers_as_a_worker_does) {
+    char path[PATH_MAX];
+    program_path(path);
+    password_process_t *process = password_process_new(path);
+    cr_assert_not_null(process);
+    password_answer_t expected;
+    password_job_t job = job_of(7, PASSWORD_KEY, "kunci");
+    cr_assert(name_parse(&job.name, span_of("tim")));
+    password_work(&job, &expected);
+    password_answer_t answer = process_await(process, &job);
+    cr_assert(answer.ok && answer.job == 7);
+    cr_assert_arr_eq(answer.key, expected.key, KEY_BYTES);
+    job = job_of(8, PASSWORD_HASH, "rahasia");
+    answer = process_await(process, &job);
+    cr_assert(answer.ok && answer.job == 8);
+    job = job_of(9, PASSWORD_VERIFY, "rahasia");
+    job.expected = answer.hash;
+    cr_assert(process_await(process, &job).ok);
+    job.password = span_of("Rahasia");
+    cr_assert_not(process_await(process, &job).ok);
+    password_process_destroy(&process);
+    cr_assert_null(process);
+}
+
+/* What it was late with is nobody's any more, and must not pass for the answer to the next job. */
+Test(passwords, process_that_stands_still_holds_nobody_up) {
+    char path[PATH_MAX];
+    program_path(path);
+    password_process_t *process = password_process_new(path);
+    cr_assert_not_null(process);
+    password_job_t job = job_of(1, PASSWORD_HASH, "rahasia");
+    cr_assert_eq(process_await(process, &job).job, 1);
+    pid_t pid = password_process_pid(process);
+    cr_assert_eq(kill(pid, SIGSTOP), 0);
+    password_answer_t answer;
+    job.job = 2;
+    cr_assert_not(password_process_work(process, &job, &answer));
+    job.job = 3;
+    cr_assert_not(password_process_work(process, &job, &answer));
+    cr_assert_eq(kill(pid, SIGCONT), 0);
+    job.job = 4;
+    cr_assert_eq(process_await(process, &job).job, 4);
+    cr_assert_eq(kill(pid, SIGKILL), 0);
+    job.job = 5;
+    cr_assert_not(password_process_work(process, &job, &answer));
+    cr_assert_not(password_process_work(process, &job, &answer));
+    password_process_destroy(&process);
+}
+
+Test(passwords, process_that_is_no_program_does_nothing) {
+    password_process_t *process = password_process_new("/nonexistent");
+    password_answer_t answer;
+    password_job_t job = job_of(1, PASSWORD_HASH, "rahasia");
+    cr_assert(process == NULL || !password_process_work(process, &job, &answer));
+    password_process_destroy(&process);
+}
+
 Test(passwords, pool_answers_every_job) {
+    char path[PATH_MAX];
+    program_path(path);
     enum { JOBS = 12 };
     bool seen[JOBS] = {false};
     char long_password[512];
     memset(long_password, 'x', sizeof long_password);
     void *context = zmq_ctx_new();
-    password_pool_t *pool = password_pool_new(context);
+    password_pool_t *pool = password_pool_new(context, path);
     for (uint64_t i = 0; i < JOBS; i++) {
         password_job_t job = job_of(i, PASSWORD_HASH, "rahasia");
         if (i == 0) {
@@ -97,7 +183,7 @@ Test(passwords, pool_answers_every_job) {
 
 Test(passwords, pool_is_bounded_and_can_be_left_with_jobs_in_it) {
     void *context = zmq_ctx_new();
-    password_pool_t *pool = password_pool_new(context);
+    password_pool_t *pool = password_pool_new(context, NULL);
     password_job_t job = job_of(1, PASSWORD_HASH, "rahasia");
     for (size_t i = 0; i < PASSWORD_JOBS_MAX; i++) {
         cr_assert(password_pool_add(pool, &job));
