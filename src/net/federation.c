@@ -20,11 +20,10 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/thread.h"
 
 #include <czmq.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -488,15 +487,8 @@ static const char *federation_open(federation_t *federation) {
 }
 
 static const char *federation_start(federation_t *federation) {
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    int rc = pthread_sigmask(SIG_BLOCK, &all, &before);
-    ASSERT(rc == 0);
-    int started = pthread_create(&federation->thread, NULL, federation_thread, federation);
-    rc = pthread_sigmask(SIG_SETMASK, &before, NULL);
-    ASSERT(rc == 0);
-    return started == 0 ? NULL : "no thread left for the federation";
+    bool started = thread_start(&federation->thread, federation_thread, federation);
+    return started ? NULL : "no thread left for the federation";
 }
 
 static char *text_copy(const char *text) {

@@ -7,10 +7,9 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "front_loop.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,17 +24,6 @@ static void *front_end_thread(void *argument) {
     front_end_t *front_end = argument;
     front_loop_run(&front_end->loop);
     return NULL;
-}
-
-/* Signals belong to the main thread: this one starts with all of them blocked. */
-static bool front_end_start(front_end_t *front_end) {
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    ASSERT(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    int failed = pthread_create(&front_end->thread, NULL, front_end_thread, front_end);
-    ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    return failed == 0;
 }
 
 static void front_end_free(front_end_t **front_end) {
@@ -86,7 +74,7 @@ front_end_t *front_end_new(const front_end_options_t *options, const char **reas
         front_end_free(&front_end);
         return NULL;
     }
-    if (!front_end_start(front_end)) {
+    if (!thread_start(&front_end->thread, front_end_thread, front_end)) {
         *reason = "the front end's thread cannot be started";
         front_end_free(&front_end);
         return NULL;

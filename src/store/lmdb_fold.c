@@ -8,9 +8,9 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/thread.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 
@@ -75,20 +75,9 @@ static size_t longer_bytes(const lmdb_store_t *store, const journal_t *journal) 
     return (uint64_t)disk.f_bavail * disk.f_frsize / JOURNAL_DISK_SHARE >= bytes ? bytes : 0;
 }
 
-/* Signals are for the threads that wait for them. */
-static bool thread_start(folding_t *folding) {
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    ASSERT(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    int failed = pthread_create(&folding->thread, NULL, folding_run, folding);
-    ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    return failed == 0;
-}
-
 static void folding_start(folding_t *folding) {
     folding->under_way = true;
-    folding->has_thread = thread_start(folding);
+    folding->has_thread = thread_start(&folding->thread, folding_run, folding);
     if (!folding->has_thread) {
         folding_do(folding);
     }

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <time.h>
 
@@ -46,16 +45,12 @@ typedef struct tables_end {
 static store_error_t read_end(lmdb_store_t *store, void *context) {
     tables_end_t *end = context;
     span_t row;
-    MDB_val key, value;
     *end = (tables_end_t){0};
-    int code = mdb_cursor_get(store->log_cursor, &key, &value, MDB_LAST);
-    if (code == 0 && key.mv_size == sizeof end->last_position) {
-        memcpy(&end->last_position, key.mv_data, sizeof end->last_position);
-    } else if (code != MDB_NOTFOUND) {
-        return code == 0 ? STORE_CORRUPT : lmdb_error(code);
+    store_error_t error = lmdb_error(writer_log_end(store->log_cursor, &end->last_position));
+    if (error != STORE_OK) {
+        return error;
     }
-    store_error_t error =
-        lmdb_meta_get(store->view, store->tables[TABLE_META], LMDB_META_JOURNAL, &row);
+    error = lmdb_meta_get(store->view, store->tables[TABLE_META], LMDB_META_JOURNAL, &row);
     if (error != STORE_OK || row.bytes == NULL) {
         return error;
     }

@@ -13,22 +13,24 @@ void writer_drop(writer_t *writer) {
     *writer = (writer_t){0};
 }
 
-/* Opens the cursor and finds out where the log ends. */
-static int seek_end(writer_t *writer) {
+int writer_log_end(MDB_cursor *log, uint64_t *position) {
     MDB_val key, row;
-    int code = mdb_cursor_open(writer->txn, writer->tables[TABLE_LOG], &writer->append_cursor);
-    if (code != 0) {
-        return code;
-    }
-    code = mdb_cursor_get(writer->append_cursor, &key, &row, MDB_LAST);
+    *position = 0;
+    int code = mdb_cursor_get(log, &key, &row, MDB_LAST);
     if (code != 0) {
         return code == MDB_NOTFOUND ? 0 : code;
     }
-    if (key.mv_size != sizeof writer->last_position) {
+    if (key.mv_size != sizeof *position) {
         return MDB_CORRUPTED;
     }
-    memcpy(&writer->last_position, key.mv_data, sizeof writer->last_position);
+    memcpy(position, key.mv_data, sizeof *position);
     return 0;
+}
+
+/* Opens the cursor and finds out where the log ends. */
+static int seek_end(writer_t *writer) {
+    int code = mdb_cursor_open(writer->txn, writer->tables[TABLE_LOG], &writer->append_cursor);
+    return code == 0 ? writer_log_end(writer->append_cursor, &writer->last_position) : code;
 }
 
 int writer_begin(writer_t *writer, MDB_env *env, const MDB_dbi *tables) {

@@ -16,6 +16,9 @@ typedef struct writer {
     uint64_t last_position; /* of the log */
 } writer_t;
 
+/* Moves a cursor on the log to its end: the last position, 0 if there is none; an LMDB code. */
+int writer_log_end(MDB_cursor *log, uint64_t *position);
+
 /* Each returns an LMDB code; without 0 there is no transaction. */
 int writer_begin(writer_t *writer, MDB_env *env, const MDB_dbi *tables);
 
