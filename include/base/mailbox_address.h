@@ -6,6 +6,9 @@
 
 #include "types/name.h"
 
+#define MAILBOX_KIND_BITS 4
+#define MAILBOX_ID_BITS   30
+
 /* Ids are below 2^30: that is asserted. */
 mailbox_t mailbox_address(mailbox_kind_t kind, uint32_t owner, uint32_t realm);
 mailbox_kind_t mailbox_kind(mailbox_t mailbox);

@@ -12,6 +12,9 @@
  * case folded to lower; the rest of *name is zeroed. False if it is none. */
 bool name_parse(name_t *name, span_t bytes);
 
+/* Whether the bytes are a name as a realm writes it: by the rule, and folded. */
+bool name_is_folded(span_t bytes);
+
 bool name_equal(const name_t *a, const name_t *b);
 span_t name_span(const name_t *name);
 

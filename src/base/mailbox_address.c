@@ -6,7 +6,6 @@
 
 #include "base/assert.h"
 
-#define MAILBOX_ID_BITS 30
 #define MAILBOX_ID_MASK ((1U << MAILBOX_ID_BITS) - 1)
 
 mailbox_t mailbox_address(mailbox_kind_t kind, uint32_t owner, uint32_t realm) {

@@ -37,6 +37,11 @@ bool name_parse(name_t *name, span_t bytes) {
     return true;
 }
 
+bool name_is_folded(span_t bytes) {
+    name_t name;
+    return name_parse(&name, bytes) && memcmp(name.text, bytes.bytes, bytes.length) == 0;
+}
+
 bool name_equal(const name_t *a, const name_t *b) {
     return memcmp(a, b, sizeof(*a)) == 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "changes.h"
 #include "lmdb_store.h"
+#include "old_row.h"
 #include "record_codec.h"
 #include "row.h"
 
@@ -11,7 +12,24 @@
 
 #include <string.h>
 
-#define CHANGE_HEAD_BYTES 8
+#define CHANGE_HEAD_BYTES  8
+#define MESSAGE_HEAD_BYTES (1 + VARINT_BYTES_MAX + 2)
+
+/* Where changes go, and what of them is noted. */
+typedef struct encoder {
+    buffer_t *changes;
+    recent_t *recent;
+    size_t start; /* of them in the buffer */
+    uint64_t last_position;
+} encoder_t;
+
+/* A change as it was read; value and key lie in the bytes. Of a message, value is the row. */
+typedef struct change {
+    uint8_t operation, table;
+    uint64_t position;
+    size_t key_bytes, value_bytes;
+    const char *key, *value;
+} change_t;
 
 /* Makes room for a change and returns where its value goes. */
 static uint8_t *put_change(buffer_t *changes, operation_t operation, table_id_t table,
@@ -33,20 +51,28 @@ static void put_meta(buffer_t *changes, const char *key, const void *row, size_t
            row_bytes);
 }
 
-static store_error_t put_message(buffer_t *changes, const message_t *message,
-                                 uint64_t *last_position) {
+static store_error_t put_message(encoder_t *encoder, const message_t *message) {
     const message_links_t links = {.mailbox = message->mailbox,
                                    .seq = message->seq,
                                    .previous = message->previous,
                                    .jump = message->jump};
-    if (message->position <= *last_position ||
+    if (message->position <= encoder->last_position ||
         !message_links_lead_back(&links, message->position)) {
         return STORE_CORRUPT;
     }
-    *last_position = message->position;
-    message_row_encode(put_change(changes, OPERATION_APPEND, TABLE_LOG, &message->position,
-                                  sizeof message->position, message_row_bytes(message)),
-                       message);
+    encoder->last_position = message->position;
+    buffer_t *changes = encoder->changes;
+    size_t room = MESSAGE_HEAD_BYTES + MESSAGE_ROW_BYTES_MAX;
+    uint8_t *start = (uint8_t *)(void *)buffer_reserve(changes, room);
+    row_writer_t writer = {.at = start, .end = start + room};
+    row_put_u8(&writer, OPERATION_MESSAGE);
+    row_put_varint(&writer, message->position);
+    uint8_t *row = writer.at + sizeof(uint16_t);
+    size_t row_bytes = message_row_encode(row, MESSAGE_ROW_BYTES_MAX, message);
+    row_put_u16(&writer, (uint16_t)row_bytes);
+    size_t offset = changes->length + (size_t)(row - start);
+    recent_add_row(encoder->recent, message->position, offset - encoder->start, row_bytes);
+    changes->length = offset + row_bytes;
     return STORE_OK;
 }
 
@@ -62,13 +88,26 @@ static void put_floor(buffer_t *changes, const floor_record_t *floor) {
     put_meta(changes, LMDB_META_FLOOR, row, sizeof row);
 }
 
-static void put_messages_gone(buffer_t *changes, const messages_gone_record_t *gone) {
+static void put_messages_gone(encoder_t *encoder, const messages_gone_record_t *gone) {
     static const table_id_t tables[] = {TABLE_LOG, TABLE_VERDICTS};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        memcpy(put_change(changes, OPERATION_DELETE_RANGE, tables[i], &gone->first,
+        memcpy(put_change(encoder->changes, OPERATION_DELETE_RANGE, tables[i], &gone->first,
                           sizeof gone->first, sizeof gone->last),
                &gone->last, sizeof gone->last);
     }
+    recent_add_gap(encoder->recent, gone->first, gone->last);
+}
+
+static void put_verdict(encoder_t *encoder, const verdict_record_t *verdict) {
+    verdict_row_encode(put_change(encoder->changes, OPERATION_PUT, TABLE_VERDICTS,
+                                  &verdict->position, sizeof verdict->position, VERDICT_ROW_BYTES),
+                       verdict->code);
+    recent_add_verdict(encoder->recent, verdict->position, verdict->code);
+}
+
+static void put_cut(encoder_t *encoder, uint64_t position) {
+    put_position(encoder->changes, LMDB_META_CUT, position);
+    encoder->recent->cut = position;
 }
 
 static void put_small_row(buffer_t *changes, const record_t *record) {
@@ -87,33 +126,30 @@ static void delete_small_row(buffer_t *changes, const record_t *record) {
     (void)put_change(changes, OPERATION_DELETE, TABLE_ROWS, key, key_bytes, 0);
 }
 
-static store_error_t put_record(buffer_t *changes, const record_t *record,
-                                uint64_t *last_position) {
+static store_error_t put_record(encoder_t *encoder, const record_t *record) {
+    buffer_t *changes = encoder->changes;
     switch (record->kind) {
     case RECORD_MESSAGE:
-        return put_message(changes, &record->message, last_position);
+        return put_message(encoder, &record->message);
     case RECORD_HEAD:
         head_row_encode(put_change(changes, OPERATION_PUT, TABLE_HEADS, &record->head.mailbox,
                                    sizeof record->head.mailbox, HEAD_ROW_BYTES),
                         &record->head.head);
         return STORE_OK;
     case RECORD_VERDICT:
-        verdict_row_encode(put_change(changes, OPERATION_PUT, TABLE_VERDICTS,
-                                      &record->verdict.position, sizeof record->verdict.position,
-                                      VERDICT_ROW_BYTES),
-                           record->verdict.code);
+        put_verdict(encoder, &record->verdict);
         return STORE_OK;
     case RECORD_CHECKPOINT:
         put_position(changes, LMDB_META_CHECKPOINT, record->checkpoint.position);
         return STORE_OK;
     case RECORD_MESSAGES_GONE:
-        put_messages_gone(changes, &record->messages_gone);
+        put_messages_gone(encoder, &record->messages_gone);
         return STORE_OK;
     case RECORD_FLOOR:
         put_floor(changes, &record->floor);
         return STORE_OK;
     case RECORD_CUT:
-        put_position(changes, LMDB_META_CUT, record->cut.position);
+        put_cut(encoder, record->cut.position);
         return STORE_OK;
     default:
         if (record_kind_deleted(record->kind) != 0) {
@@ -125,55 +161,82 @@ static store_error_t put_record(buffer_t *changes, const record_t *record,
     }
 }
 
-store_error_t changes_encode(buffer_t *changes, const record_t *records, size_t count,
-                             uint64_t *last_position) {
+store_error_t changes_encode(buffer_t *changes, recent_t *recent, const record_t *records,
+                             size_t count, uint64_t *last_position) {
+    encoder_t encoder = {.changes = changes,
+                         .recent = recent,
+                         .start = changes->length,
+                         .last_position = *last_position};
     store_error_t error = STORE_OK;
     for (size_t i = 0; i < count && error == STORE_OK; i++) {
-        error = put_record(changes, &records[i], last_position);
+        error = put_record(&encoder, &records[i]);
     }
+    *last_position = encoder.last_position;
     return error;
 }
 
-bool changes_next(span_t *left, change_t *change) {
+static void take_message(row_reader_t *reader, change_t *change) {
+    change->position = row_varint(reader);
+    change->value_bytes = row_u16(reader);
+    change->value = row_borrow(reader, change->value_bytes);
+}
+
+static void take_change(row_reader_t *reader, change_t *change) {
+    change->table = row_u8(reader);
+    change->key_bytes = row_u16(reader);
+    change->value_bytes = row_u32(reader);
+    change->key = row_borrow(reader, change->key_bytes);
+    change->value = row_borrow(reader, change->value_bytes);
+}
+
+/* Takes the next change off; false for bytes that no encoder of ours writes. */
+static bool changes_next(span_t *left, change_t *change) {
     row_reader_t reader = {.at = left->bytes, .left = left->length};
     change->operation = row_u8(&reader);
-    change->table = row_u8(&reader);
-    change->key_bytes = row_u16(&reader);
-    change->value_bytes = row_u32(&reader);
-    change->key = row_borrow(&reader, change->key_bytes);
-    change->value = row_borrow(&reader, change->value_bytes);
+    if (change->operation == OPERATION_MESSAGE) {
+        take_message(&reader, change);
+    } else {
+        take_change(&reader, change);
+    }
     *left = (span_t){reader.at, reader.left};
     return !reader.damaged;
 }
 
-/* The cursor at the end of the log does not stay there when pages before it go. */
-static int delete_range(writer_t *writer, MDB_dbi table, const change_t *change) {
+static int apply_message(writer_t *writer, uint64_t position, span_t row) {
+    return row.length <= MESSAGE_ROW_BYTES_MAX ? writer_append(writer, position, row)
+                                               : MDB_CORRUPTED;
+}
+
+int changes_append_old(writer_t *writer, uint64_t position, span_t old_row) {
+    message_t message;
+    uint8_t row[MESSAGE_ROW_BYTES_MAX];
+    if (!old_row_decode(&message, position, old_row)) {
+        return MDB_CORRUPTED;
+    }
+    size_t length = message_row_encode(row, sizeof row, &message);
+    return writer_append(writer, position, (span_t){(const char *)row, length});
+}
+
+static int apply_old_append(writer_t *writer, const change_t *change) {
+    uint64_t position;
+    if (change->table != TABLE_LOG || change->key_bytes != sizeof position) {
+        return MDB_CORRUPTED;
+    }
+    memcpy(&position, change->key, sizeof position);
+    return changes_append_old(writer, position, (span_t){change->value, change->value_bytes});
+}
+
+static int delete_range(writer_t *writer, const change_t *change) {
     uint64_t first, last;
     if (change->key_bytes != sizeof first || change->value_bytes != sizeof last) {
         return MDB_CORRUPTED;
     }
     memcpy(&first, change->key, sizeof first);
     memcpy(&last, change->value, sizeof last);
-    int code = lmdb_delete_range(writer->txn, table, first, last);
-    if (code != 0 || change->table != TABLE_LOG) {
-        return code;
+    if (change->table == TABLE_LOG) {
+        return writer_delete_messages(writer, first, last);
     }
-    MDB_val key, row;
-    code = mdb_cursor_get(writer->append_cursor, &key, &row, MDB_LAST);
-    return code == MDB_NOTFOUND ? 0 : code;
-}
-
-/* Through a cursor that stays at the end: LMDB sees that no page lies behind and need not search,
- * as it would with MDB_APPEND. */
-static int append(writer_t *writer, MDB_val *key, MDB_val *row) {
-    uint64_t position;
-    memcpy(&position, key->mv_data, sizeof position);
-    if (position <= writer->last_position) {
-        return MDB_KEYEXIST;
-    }
-    int code = mdb_cursor_put(writer->append_cursor, key, row, 0);
-    writer->last_position = code == 0 ? position : writer->last_position;
-    return code;
+    return lmdb_delete_range(writer->txn, writer->tables[change->table], first, last);
 }
 
 /* What a commit may change in `meta`; the rest is the store's own. */
@@ -195,31 +258,40 @@ static bool key_fits(const change_t *change) {
     return change->key_bytes > 0;
 }
 
-static int apply_one(writer_t *writer, const change_t *change) {
+/* A change of a table that is not the log. */
+static int apply_small(writer_t *writer, const change_t *change) {
     uint64_t aligned[(RECORD_KEY_BYTES_MAX + 7) / 8]; /* LMDB reads integer keys as integers */
-    if (change->table >= TABLE_COUNT || change->key_bytes > sizeof aligned) {
+    bool integer = change->table == TABLE_HEADS || change->table == TABLE_VERDICTS;
+    if (change->table >= TABLE_COUNT || change->table == TABLE_LOG ||
+        change->key_bytes > sizeof aligned ||
+        (integer ? change->key_bytes != sizeof(uint64_t) : !key_fits(change))) {
         return MDB_CORRUPTED;
     }
     memcpy(aligned, change->key, change->key_bytes);
-    MDB_txn *txn = writer->txn;
     MDB_dbi table = writer->tables[change->table];
     MDB_val key = lmdb_value(aligned, change->key_bytes);
     MDB_val value = lmdb_value(change->value, change->value_bytes);
-    bool integer = change->table != TABLE_META && change->table != TABLE_ROWS;
-    if (integer ? change->key_bytes != sizeof(uint64_t) : !key_fits(change)) {
-        return MDB_CORRUPTED;
+    if (change->operation == OPERATION_PUT) {
+        return mdb_put(writer->txn, table, &key, &value, 0);
     }
+    int code = mdb_del(writer->txn, table, &key, NULL);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+static int apply_one(writer_t *writer, const change_t *change) {
+    span_t value = {change->value, change->value_bytes};
     switch (change->operation) {
+    case OPERATION_MESSAGE:
+        return apply_message(writer, change->position, value);
+    case OPERATION_OLD_APPEND:
+        return apply_old_append(writer, change);
     case OPERATION_PUT:
-        return mdb_put(txn, table, &key, &value, 0);
-    case OPERATION_APPEND:
-        return change->table == TABLE_LOG ? append(writer, &key, &value) : MDB_CORRUPTED;
-    case OPERATION_DELETE: {
-        int code = mdb_del(txn, table, &key, NULL);
-        return code == MDB_NOTFOUND ? 0 : code;
-    }
+    case OPERATION_DELETE:
+        return apply_small(writer, change);
     case OPERATION_DELETE_RANGE:
-        return integer ? delete_range(writer, table, change) : MDB_CORRUPTED;
+        return change->table == TABLE_LOG || change->table == TABLE_VERDICTS
+                   ? delete_range(writer, change)
+                   : MDB_CORRUPTED;
     default:
         return MDB_CORRUPTED;
     }

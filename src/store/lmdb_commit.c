@@ -12,13 +12,16 @@ static size_t frame_bytes(const run_t *run, size_t offset) {
     return run->frames.length - offset;
 }
 
-/* The records as a frame behind those of the run, without its head. */
-static store_error_t frame_encode(run_t *run, const record_t *records, size_t count,
-                                  uint64_t *last_position) {
+/* The records as a frame behind those of the run, without its head; what reads will want of it
+ * stands in store->fresh. */
+static store_error_t frame_encode(lmdb_store_t *store, run_t *run, const record_t *records,
+                                  size_t count, uint64_t *last_position) {
     size_t offset = run->frames.length;
     (void)buffer_reserve(&run->frames, JOURNAL_HEAD_BYTES);
     run->frames.length += JOURNAL_HEAD_BYTES;
-    store_error_t error = changes_encode(&run->frames, records, count, last_position);
+    recent_reset(&store->fresh);
+    store_error_t error =
+        changes_encode(&run->frames, &store->fresh, records, count, last_position);
     if (error != STORE_OK) {
         run->frames.length = offset;
     }
@@ -101,7 +104,7 @@ static store_error_t commit_frame(lmdb_store_t *store, size_t offset) {
     journal_seal(&run->journal, frame, frame_bytes(run, offset));
     store_error_t error = journal_append(&run->journal, frame, frame_bytes(run, offset));
     if (error == STORE_OK) {
-        run_note(run, offset);
+        recent_merge(&run->recent, &store->fresh, offset + JOURNAL_HEAD_BYTES);
     } else {
         run->frames.length = offset;
         store->failed = true;
@@ -137,7 +140,7 @@ store_error_t lmdb_commit(store_t *base, const record_t *records, size_t count) 
     run_t *run = lmdb_current(store);
     size_t offset = run->frames.length;
     uint64_t last_position = store->last_position;
-    error = frame_encode(run, records, count, &last_position);
+    error = frame_encode(store, run, records, count, &last_position);
     if (error == STORE_OK) {
         error = commit_frame(store, offset);
     }

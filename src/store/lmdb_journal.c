@@ -60,19 +60,15 @@ static store_error_t read_end(lmdb_store_t *store, void *context) {
     return end->has_salt ? STORE_OK : STORE_CORRUPT;
 }
 
-/* Makes a store of an older schema one of today's. */
-static store_error_t upgrade(lmdb_store_t *store, tables_end_t *end) {
-    MDB_dbi meta = store->tables[TABLE_META];
+/* Gives a salt to a store of the time before journals. */
+static store_error_t salt_make(lmdb_store_t *store, tables_end_t *end) {
     MDB_txn *txn;
     int code = mdb_txn_begin(store->env, NULL, 0, &txn);
     if (code != 0) {
         return lmdb_error(code);
     }
-    code = lmdb_put_schema(txn, meta);
-    if (code == 0 && !end->has_salt) {
-        end->salt = lmdb_new_salt();
-        code = lmdb_put_salt(txn, meta, end->salt);
-    }
+    end->salt = lmdb_new_salt();
+    code = lmdb_put_salt(txn, store->tables[TABLE_META], end->salt);
     if (code != 0) {
         mdb_txn_abort(txn);
         return lmdb_error(code);
@@ -153,6 +149,9 @@ static int writer_build(lmdb_store_t *store) {
     if (code == 0) {
         code = run_replay(store, &lmdb_current(store)->journal);
     }
+    if (code == 0) {
+        code = writer_flush(&store->writer); /* it may have to be read as it is */
+    }
     if (code != 0) {
         writer_drop(&store->writer); /* a part of the journals must never be folded */
     }
@@ -219,8 +218,8 @@ static store_error_t take_in(lmdb_store_t *store, uint64_t salt) {
 store_error_t lmdb_journal_open(lmdb_store_t *store, const char *file) {
     tables_end_t end;
     store_error_t error = lmdb_read(store, read_end, &end);
-    if (error == STORE_OK && (!end.has_salt || store->schema < LMDB_SCHEMA_VERSION)) {
-        error = upgrade(store, &end);
+    if (error == STORE_OK && !end.has_salt) {
+        error = salt_make(store, &end);
     }
     if (error == STORE_OK) {
         error = files_open(store, file, true);

@@ -33,20 +33,12 @@ static bool load_head(record_t *record, const MDB_val *key, const MDB_val *row) 
            head_row_decode(&record->head.head, lmdb_span(row));
 }
 
-static bool load_message(record_t *record, const MDB_val *key, const MDB_val *row) {
-    record->kind = RECORD_MESSAGE;
-    uint64_t position;
-    return load_integer_key(&position, key) &&
-           message_row_decode(&record->message, position, lmdb_span(row));
-}
-
-/* Visits the rows of a table from where `first` leads to its end. */
-static store_error_t load_rows(loader_t *loader, MDB_cursor *cursor, MDB_val key,
-                               MDB_cursor_op first, load_row_fn *load_row) {
+/* Visits the rows of a table. */
+static store_error_t load_rows(loader_t *loader, MDB_cursor *cursor, load_row_fn *load_row) {
     record_t record;
     memset(&record, 0, sizeof record);
-    MDB_val row;
-    int code = mdb_cursor_get(cursor, &key, &row, first);
+    MDB_val key, row;
+    int code = mdb_cursor_get(cursor, &key, &row, MDB_FIRST);
     while (code == 0) {
         if (!load_row(&record, &key, &row) || !loader->visit(loader->context, &record)) {
             return STORE_CORRUPT;
@@ -63,7 +55,7 @@ static store_error_t load_table(loader_t *loader, MDB_dbi table, load_row_fn *lo
         store->load_cursor = NULL;
         return lmdb_error(code);
     }
-    store_error_t error = load_rows(loader, store->load_cursor, (MDB_val){0}, MDB_FIRST, load_row);
+    store_error_t error = load_rows(loader, store->load_cursor, load_row);
     mdb_cursor_close(store->load_cursor);
     store->load_cursor = NULL;
     return error;
@@ -107,13 +99,43 @@ static store_error_t load_floor(loader_t *loader) {
     return loader->visit(loader->context, &record) ? STORE_OK : STORE_CORRUPT;
 }
 
+static store_error_t load_block(loader_t *loader, const MDB_val *key, const MDB_val *block,
+                                uint64_t first) {
+    record_t record;
+    memset(&record, 0, sizeof record);
+    record.kind = RECORD_MESSAGE;
+    block_reader_t reader;
+    span_t row;
+    if (!lmdb_block_open(&reader, key, block)) {
+        return STORE_CORRUPT;
+    }
+    bool there = block_seek(&reader, first, &row);
+    for (; there; there = block_next(&reader, &row)) {
+        if (!message_row_decode(&record.message, reader.position, row) ||
+            !loader->visit(loader->context, &record)) {
+            return STORE_CORRUPT;
+        }
+    }
+    return block_damaged(&reader) ? STORE_CORRUPT : STORE_OK;
+}
+
 static store_error_t load_messages_after(loader_t *loader, uint64_t position) {
     if (position == UINT64_MAX) {
         return STORE_OK;
     }
+    MDB_cursor *cursor = loader->store->log_cursor;
     uint64_t first = position + 1;
     MDB_val key = lmdb_value(&first, sizeof first);
-    return load_rows(loader, loader->store->log_cursor, key, MDB_SET_RANGE, load_message);
+    MDB_val block;
+    int code = mdb_cursor_get(cursor, &key, &block, MDB_SET_RANGE);
+    while (code == 0) {
+        store_error_t error = load_block(loader, &key, &block, first);
+        if (error != STORE_OK) {
+            return error;
+        }
+        code = mdb_cursor_get(cursor, &key, &block, MDB_NEXT);
+    }
+    return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
 }
 
 /* The kinds of the small rows are numbered in the order in which they are wanted. */

@@ -37,7 +37,7 @@ typedef struct table {
 static int table_open(lmdb_store_t *store, MDB_txn *txn, table_id_t id, unsigned int create) {
     static const table_t tables[TABLE_COUNT] = {
         [TABLE_META] = {"meta", 0},
-        [TABLE_LOG] = {"log", MDB_INTEGERKEY},
+        [TABLE_LOG] = {"blocks", MDB_INTEGERKEY},
         [TABLE_HEADS] = {"heads", MDB_INTEGERKEY},
         [TABLE_ROWS] = {"rows", 0},
         [TABLE_VERDICTS] = {"verdicts", MDB_INTEGERKEY},
@@ -50,6 +50,10 @@ static int table_open(lmdb_store_t *store, MDB_txn *txn, table_id_t id, unsigned
     unsigned int flags = 0;
     code = mdb_dbi_flags(txn, store->tables[id], &flags);
     return code == 0 && flags != table->flags ? MDB_INCOMPATIBLE : code;
+}
+
+int lmdb_table_make(lmdb_store_t *store, MDB_txn *txn, table_id_t id) {
+    return table_open(store, txn, id, MDB_CREATE);
 }
 
 static int tables_open(lmdb_store_t *store, MDB_txn *txn, table_id_t first, unsigned int create) {
@@ -128,7 +132,20 @@ static store_error_t schema_check(lmdb_store_t *store, MDB_txn *txn, name_t *rea
     if (error == STORE_OK) {
         error = realm_check(store, txn, realm);
     }
-    return error == STORE_OK ? lmdb_error(tables_open(store, txn, TABLE_META + 1, 0)) : error;
+    if (error != STORE_OK || store->schema < LMDB_SCHEMA_BLOCKS) {
+        return error;
+    }
+    return lmdb_error(tables_open(store, txn, TABLE_META + 1, 0));
+}
+
+/* What older programs wrote is not for who only reads: it is to be taken over first. */
+static store_error_t reader_check(lmdb_store_t *store, MDB_txn *txn) {
+    bool old = store->schema < LMDB_SCHEMA_BLOCKS;
+    if (!store->reads_only || old) {
+        return old && store->reads_only ? STORE_UNFOLDED : STORE_OK;
+    }
+    store_error_t error = lmdb_error(lmdb_upgrade_wanted(txn, &old));
+    return error == STORE_OK && old ? STORE_UNFOLDED : error;
 }
 
 /* A store without a single table is new: it was never used, or power failed while it was made. */
@@ -149,12 +166,27 @@ static store_error_t schema_open(lmdb_store_t *store, name_t *realm) {
         return store->reads_only ? STORE_CORRUPT : schema_make(store, realm);
     }
     store_error_t error = schema_check(store, txn, realm);
+    if (error == STORE_OK) {
+        error = reader_check(store, txn);
+    }
     if (error != STORE_OK) {
         mdb_txn_abort(txn);
         return error;
     }
     /* Handles of tables outlive only a transaction that ends by commit. */
     return lmdb_error(mdb_txn_commit(txn));
+}
+
+/* Opens the tables, and makes those of an older schema today's. */
+static store_error_t schema_settle(lmdb_store_t *store, name_t *realm) {
+    store_error_t error = schema_open(store, realm);
+    if (error == STORE_OK && store->schema < LMDB_SCHEMA_BLOCKS) {
+        error = lmdb_upgrade_tables(store);
+        if (error == STORE_OK) {
+            error = schema_open(store, realm);
+        }
+    }
+    return error;
 }
 
 /* The one read transaction and its cursor. */
@@ -221,7 +253,7 @@ static store_error_t env_open(lmdb_store_t *store, const char *file) {
         store->env = NULL;
         return lmdb_error(code);
     }
-    code = mdb_env_set_maxdbs(store->env, TABLE_COUNT);
+    code = mdb_env_set_maxdbs(store->env, TABLE_COUNT + 1); /* the log of an older schema */
     if (code == 0) {
         code = mdb_env_set_userctx(store->env, store);
     }
@@ -290,10 +322,13 @@ static store_error_t store_open(lmdb_store_t *store, const char *file, const cha
         error = map_start(store);
     }
     if (error == STORE_OK) {
-        error = schema_open(store, realm);
+        error = schema_settle(store, realm);
     }
     if (error == STORE_OK) {
         error = reader_open(store);
+    }
+    if (error == STORE_OK) {
+        error = lmdb_upgrade_messages(store);
     }
     if (error == STORE_OK) {
         error = lmdb_journal_open(store, file);
@@ -335,6 +370,7 @@ static void lmdb_close(store_t *base) {
     writer_drop(&store->writer);
     run_deinit(&store->runs[0]);
     run_deinit(&store->runs[1]);
+    recent_deinit(&store->fresh);
     if (store->reader_cursor != NULL) {
         mdb_cursor_close(store->reader_cursor);
     }
@@ -411,7 +447,8 @@ static store_error_t settle(const char *directory, const name_t *realm) {
 store_error_t store_lmdb_open_reader(store_t **store, const char *directory, name_t *realm) {
     *realm = (name_t){0};
     store_error_t error = open_with(store_open_reader, store, directory, realm);
-    if (error != STORE_OK || !lmdb_is_abandoned((lmdb_store_t *)*store)) {
+    bool old = error == STORE_UNFOLDED;
+    if (!old && (error != STORE_OK || !lmdb_is_abandoned((lmdb_store_t *)*store))) {
         return error;
     }
     store_close(store);

@@ -7,7 +7,6 @@
  * a jump is taken if it does not lead too far, whatever the choice was.
  */
 #include "lmdb_store.h"
-#include "record_codec.h"
 
 #include "base/assert.h"
 

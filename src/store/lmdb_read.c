@@ -8,6 +8,7 @@
 #include "base/assert.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 /* Below this much free space a write that came out short is taken for a full disk. */
@@ -57,6 +58,16 @@ MDB_val lmdb_value(const void *bytes, size_t length) {
 
 span_t lmdb_span(const MDB_val *value) {
     return (span_t){.bytes = value->mv_data, .length = value->mv_size};
+}
+
+bool lmdb_block_open(block_reader_t *reader, const MDB_val *key, const MDB_val *block) {
+    uint64_t position;
+    if (key->mv_size != sizeof position) {
+        return false;
+    }
+    memcpy(&position, key->mv_data, sizeof position);
+    *reader = block_open(position, lmdb_span(block));
+    return !block_damaged(reader);
 }
 
 /* Where another process writes the file, it may have outgrown our map since. */

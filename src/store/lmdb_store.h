@@ -11,11 +11,12 @@
 #include <pthread.h>
 #include <setjmp.h>
 
-/* 2 brought the journal, 3 the second one. */
-#define LMDB_SCHEMA_VERSION 3
+/* 2 brought the journal, 3 the second one, 4 messages in blocks. */
+#define LMDB_SCHEMA_VERSION 4
+#define LMDB_SCHEMA_BLOCKS  4
 #define LMDB_SCHEMA_FIRST   1
 
-/* A message that a page walk found; the row lies in the map. */
+/* A message that a page walk found; the row lies in the map, or in a run. */
 typedef struct page_row {
     uint64_t position;
     span_t row;
@@ -46,6 +47,7 @@ typedef struct lmdb_store {
     MDB_cursor *log_cursor;    /* during a read: on the log of the view */
     MDB_cursor *load_cursor;   /* of a load under way, on another table */
     run_t runs[2];
+    recent_t fresh; /* what the commit under way will be for reads */
     size_t current; /* of them: takes commits. The other is empty or waits for its folding */
     folding_t folding;
     uint64_t last_position; /* of the log, with what is not folded */
@@ -73,6 +75,9 @@ int lmdb_map_follow(lmdb_store_t *store, int code);
 
 MDB_val lmdb_value(const void *bytes, size_t length);
 span_t lmdb_span(const MDB_val *value);
+
+/* Begins a walk along the block that the log has under a key; false if it cannot be one. */
+bool lmdb_block_open(block_reader_t *reader, const MDB_val *key, const MDB_val *block);
 
 /* lmdb_meta.c: a row of `meta` is written (an LMDB code) or read; row->bytes = NULL: there is none.
  */
@@ -138,6 +143,17 @@ store_error_t lmdb_dump(store_t *store, store_visit_fn *visit, void *context);
 
 store_error_t lmdb_oldest(store_t *store, uint64_t after, message_age_t *rows, uint32_t limit,
                           uint32_t *count, bool *end);
+
+/* lmdb_open.c: makes a table, if it is not there, and opens it; an LMDB code. */
+int lmdb_table_make(lmdb_store_t *store, MDB_txn *txn, table_id_t id);
+
+/* lmdb_upgrade.c: makes the tables those of today's schema, at first without what stands in the log
+ * of an older one; lmdb_upgrade_messages then takes that over, or goes on where a process that is
+ * gone left off. STORE_OK where there is nothing to do. */
+store_error_t lmdb_upgrade_tables(lmdb_store_t *store);
+store_error_t lmdb_upgrade_messages(lmdb_store_t *store);
+/* Whether there is anything to take over; an LMDB code. */
+int lmdb_upgrade_wanted(MDB_txn *txn, bool *wanted);
 
 /* lmdb_trim.c: deletes the rows of a table with integer keys from first to last; an LMDB code. */
 int lmdb_delete_range(MDB_txn *txn, MDB_dbi table, uint64_t first, uint64_t last);

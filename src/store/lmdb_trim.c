@@ -4,7 +4,6 @@
  * Must never delete anything outside of the positions that it was given.
  */
 #include "lmdb_store.h"
-#include "record_codec.h"
 
 #include <string.h>
 
@@ -17,9 +16,7 @@ typedef struct oldest_request {
 } oldest_request_t;
 
 static store_error_t row_take(oldest_request_t *request, uint64_t position, span_t row) {
-    message_age_t *age = &request->rows[request->count];
-    age->position = position;
-    if (!message_row_age(age, row)) {
+    if (!message_row_age(&request->rows[request->count], position, row)) {
         return STORE_CORRUPT;
     }
     request->count += 1;
@@ -27,28 +24,45 @@ static store_error_t row_take(oldest_request_t *request, uint64_t position, span
     return STORE_OK;
 }
 
+/* Reads what the block under the log's cursor has behind request->after. */
+static store_error_t block_read(lmdb_store_t *store, const MDB_val *key, const MDB_val *block,
+                                oldest_request_t *request) {
+    block_reader_t reader;
+    span_t row;
+    if (!lmdb_block_open(&reader, key, block)) {
+        return STORE_CORRUPT;
+    }
+    bool there = block_seek(&reader, request->after + 1, &row);
+    while (there && request->count < request->limit) {
+        if (!lmdb_view_is_gone(store, reader.position)) {
+            store_error_t error = row_take(request, reader.position, row);
+            if (error != STORE_OK) {
+                return error;
+            }
+        }
+        there = block_next(&reader, &row);
+    }
+    request->end = !there;
+    return block_damaged(&reader) ? STORE_CORRUPT : STORE_OK;
+}
+
 /* Reads rows of the tables, as far as they go. */
 static store_error_t tables_read(lmdb_store_t *store, oldest_request_t *request) {
     uint64_t first = request->after + 1;
     MDB_val key = lmdb_value(&first, sizeof first);
-    MDB_val row;
-    int code = mdb_cursor_get(store->log_cursor, &key, &row, MDB_SET_RANGE);
-    while (code == 0 && request->count < request->limit) {
-        uint64_t position;
-        if (key.mv_size != sizeof position) {
-            return STORE_CORRUPT;
-        }
-        memcpy(&position, key.mv_data, sizeof position);
-        store_error_t error = lmdb_view_is_gone(store, position)
-                                  ? STORE_OK
-                                  : row_take(request, position, lmdb_span(&row));
+    MDB_val block;
+    int code = mdb_cursor_get(store->log_cursor, &key, &block, MDB_SET_RANGE);
+    request->end = true;
+    while (code == 0 && request->end) {
+        store_error_t error = block_read(store, &key, &block, request);
         if (error != STORE_OK) {
             return error;
         }
-        code = mdb_cursor_get(store->log_cursor, &key, &row, MDB_NEXT);
+        if (request->end) {
+            code = mdb_cursor_get(store->log_cursor, &key, &block, MDB_NEXT);
+        }
     }
-    request->end = code == MDB_NOTFOUND;
-    return request->end ? STORE_OK : lmdb_error(code);
+    return code == 0 || code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
 }
 
 /* Goes on with what a run has behind the tables. */

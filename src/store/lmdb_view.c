@@ -22,6 +22,23 @@ static bool recent_find(const lmdb_store_t *store, uint64_t position, span_t *ro
     return false;
 }
 
+/* The message as the tables have it. */
+static store_error_t folded_row(lmdb_store_t *store, uint64_t position, span_t *row, bool *found) {
+    MDB_val key = lmdb_value(&position, sizeof position);
+    MDB_val block;
+    *found = false;
+    int code = mdb_cursor_get(store->log_cursor, &key, &block, MDB_SET_RANGE);
+    if (code != 0) {
+        return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    }
+    block_reader_t reader;
+    if (!lmdb_block_open(&reader, &key, &block)) {
+        return STORE_CORRUPT;
+    }
+    *found = block_seek(&reader, position, row) && reader.position == position;
+    return block_damaged(&reader) ? STORE_CORRUPT : STORE_OK;
+}
+
 store_error_t lmdb_view_row(lmdb_store_t *store, uint64_t position, span_t *row, bool *found) {
     *found = false;
     if (lmdb_view_is_gone(store, position)) {
@@ -31,14 +48,7 @@ store_error_t lmdb_view_row(lmdb_store_t *store, uint64_t position, span_t *row,
     if (*found) {
         return STORE_OK;
     }
-    MDB_val key = lmdb_value(&position, sizeof position);
-    MDB_val value;
-    int code = mdb_cursor_get(store->log_cursor, &key, &value, MDB_SET);
-    *found = code == 0;
-    if (code == 0) {
-        *row = lmdb_span(&value);
-    }
-    return code == MDB_NOTFOUND ? STORE_OK : lmdb_error(code);
+    return folded_row(store, position, row, found);
 }
 
 store_error_t lmdb_view_verdict(lmdb_store_t *store, uint64_t position, code_t *verdict) {

@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
+#include <string.h>
+
 void recent_reset(recent_t *recent) {
     map_destroy(&recent->verdicts);
     recent->row_count = 0;
@@ -27,6 +29,25 @@ void recent_add_row(recent_t *recent, uint64_t position, size_t offset, size_t b
         memory_grow(recent->rows, &recent->row_room, recent->row_count + 1, sizeof *recent->rows);
     recent->rows[recent->row_count++] =
         (recent_row_t){.position = position, .offset = (uint32_t)offset, .bytes = (uint32_t)bytes};
+}
+
+void recent_merge(recent_t *recent, const recent_t *later, size_t offset) {
+    for (size_t i = 0; i < later->row_count; i++) {
+        const recent_row_t *row = &later->rows[i];
+        recent_add_row(recent, row->position, offset + row->offset, row->bytes);
+    }
+    for (size_t i = 0; i < later->gap_count; i++) {
+        recent_add_gap(recent, later->gaps[i].first, later->gaps[i].last);
+    }
+    size_t cursor = 0;
+    const void *position;
+    void *code;
+    while (later->verdicts != NULL && map_next(later->verdicts, &cursor, &position, &code)) {
+        uint64_t at;
+        memcpy(&at, position, sizeof at);
+        recent_add_verdict(recent, at, *(const code_t *)code);
+    }
+    recent->cut = later->cut != 0 ? later->cut : recent->cut;
 }
 
 /* Retention goes forward: most often the next part follows on the last one. */

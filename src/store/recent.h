@@ -37,6 +37,9 @@ void recent_deinit(recent_t *recent);
 /* Empties it and keeps the memory of its rows. */
 void recent_reset(recent_t *recent);
 
+/* Adds what a later commit did, whose rows lie `offset` farther from the start than it says. */
+void recent_merge(recent_t *recent, const recent_t *later, size_t offset);
+
 /* Each adds what a commit did; positions of messages ascend. */
 void recent_add_row(recent_t *recent, uint64_t position, size_t offset, size_t bytes);
 void recent_add_gap(recent_t *recent, uint64_t first, uint64_t last);

@@ -14,12 +14,6 @@ enum user_flags { USER_GONE = 1, USER_OPERATOR = 2 };
 enum group_flags { GROUP_GONE = 1 };
 enum realm_flags { REALM_GONE = 1, REALM_LINKED = 2, REALM_LEAVING = 4 };
 enum floor_flags { FLOOR_COPIED = 1 };
-enum message_flags {
-    MESSAGE_GROUP = 1,
-    MESSAGE_SEALED = 2,
-    MESSAGE_BROADCAST = 4,
-    MESSAGE_ARRIVED = 8
-};
 
 static uint8_t flag(bool set, uint8_t bit) {
     return set ? bit : 0;
@@ -31,12 +25,6 @@ static void put_name(row_writer_t *writer, const name_t *name) {
     row_put_bytes(writer, name->text, name->length);
 }
 
-/* A name as a realm writes it: folded. */
-static bool is_name(span_t bytes) {
-    name_t name;
-    return name_parse(&name, bytes) && memcmp(name.text, bytes.bytes, bytes.length) == 0;
-}
-
 static void take_name(row_reader_t *reader, name_t *name) {
     uint8_t length = row_u8(reader);
     if (length > NAME_BYTES_MAX) {
@@ -46,7 +34,7 @@ static void take_name(row_reader_t *reader, name_t *name) {
     memset(name, 0, sizeof *name);
     name->length = length;
     row_bytes(reader, name->text, length);
-    if (!is_name(name_span(name))) {
+    if (!name_is_folded(name_span(name))) {
         reader->damaged = true;
     }
 }
@@ -398,135 +386,6 @@ bool record_decode(record_t *record, span_t key, span_t row) {
     row_reader_t row_reader = {.at = row.bytes, .left = row.length};
     take_row(&row_reader, record);
     return row_complete(&row_reader);
-}
-
-size_t message_row_bytes(const message_t *message) {
-    size_t arrived_bytes = message->arrived_ms == 0 ? 0 : sizeof message->arrived_ms;
-    return MESSAGE_ROW_HEAD_BYTES + arrived_bytes + message->origin.length + message->from.length +
-           message->realm.length + message->to.length + message->text.length;
-}
-
-static void put_name_length(row_writer_t *writer, span_t name) {
-    ASSERT(name.length <= NAME_BYTES_MAX);
-    row_put_u8(writer, (uint8_t)name.length);
-}
-
-void message_row_encode(uint8_t *row, const message_t *message) {
-    ASSERT(message->text.length <= BODY_BYTES_MAX);
-    row_writer_t writer = {.at = row, .end = row + message_row_bytes(message)};
-    row_put_u64(&writer, message->mailbox);
-    row_put_u32(&writer, message->seq);
-    row_put_u64(&writer, message->previous);
-    row_put_u64(&writer, message->jump);
-    row_put_u64(&writer, (uint64_t)message->time_ms);
-    row_put_u64(&writer, message->number);
-    row_put_u8(&writer, flag(message->group, MESSAGE_GROUP) |
-                            flag(message->sealed, MESSAGE_SEALED) |
-                            flag(message->broadcast, MESSAGE_BROADCAST) |
-                            flag(message->arrived_ms != 0, MESSAGE_ARRIVED));
-    put_name_length(&writer, message->origin);
-    put_name_length(&writer, message->from);
-    put_name_length(&writer, message->realm);
-    put_name_length(&writer, message->to);
-    row_put_u16(&writer, (uint16_t)message->text.length);
-    if (message->arrived_ms != 0) {
-        row_put_u64(&writer, (uint64_t)message->arrived_ms);
-    }
-    row_put_bytes(&writer, message->origin.bytes, message->origin.length);
-    row_put_bytes(&writer, message->from.bytes, message->from.length);
-    row_put_bytes(&writer, message->realm.bytes, message->realm.length);
-    row_put_bytes(&writer, message->to.bytes, message->to.length);
-    row_put_bytes(&writer, message->text.bytes, message->text.length);
-    ASSERT(writer.at == writer.end);
-}
-
-bool message_links_lead_back(const message_links_t *links, uint64_t position) {
-    return links->seq > 0 && links->previous < position && links->jump <= links->previous;
-}
-
-static void take_links(row_reader_t *reader, message_links_t *links) {
-    links->mailbox = row_u64(reader);
-    links->seq = row_u32(reader);
-    links->previous = row_u64(reader);
-    links->jump = row_u64(reader);
-}
-
-bool message_row_links(message_links_t *links, uint64_t position, span_t row) {
-    row_reader_t reader = {.at = row.bytes, .left = row.length};
-    take_links(&reader, links);
-    return !reader.damaged && message_links_lead_back(links, position);
-}
-
-static size_t take_length(row_reader_t *reader, size_t length, size_t most) {
-    if (length > most) {
-        reader->damaged = true;
-        return 0;
-    }
-    return length;
-}
-
-/* Behind the lengths, if it differs from the time: 0 is never written. */
-static int64_t take_arrived(row_reader_t *reader, uint8_t flags) {
-    if ((flags & MESSAGE_ARRIVED) == 0) {
-        return 0;
-    }
-    int64_t arrived_ms = (int64_t)row_u64(reader);
-    if (arrived_ms == 0) {
-        reader->damaged = true;
-    }
-    return arrived_ms;
-}
-
-bool message_row_age(message_age_t *age, span_t row) {
-    row_reader_t reader = {.at = row.bytes, .left = row.length};
-    message_links_t links;
-    take_links(&reader, &links);
-    age->mailbox = links.mailbox;
-    age->seq = links.seq;
-    int64_t time_ms = (int64_t)row_u64(&reader);
-    (void)row_u64(&reader); /* number */
-    uint8_t flags = row_u8(&reader);
-    (void)row_borrow(&reader, 4 * sizeof(uint8_t) + sizeof(uint16_t)); /* lengths */
-    int64_t arrived_ms = take_arrived(&reader, flags);
-    age->arrived_ms = arrived_ms == 0 ? time_ms : arrived_ms;
-    return !reader.damaged;
-}
-
-static void take_spans(row_reader_t *reader, message_t *message, uint8_t flags) {
-    span_t *names[] = {&message->origin, &message->from, &message->realm, &message->to};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        names[i]->length = take_length(reader, row_u8(reader), NAME_BYTES_MAX);
-    }
-    message->text.length = take_length(reader, row_u16(reader), BODY_BYTES_MAX);
-    message->arrived_ms = take_arrived(reader, flags);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        names[i]->bytes = row_borrow(reader, names[i]->length);
-        if (names[i]->length > 0 && !reader->damaged && !is_name(*names[i])) {
-            reader->damaged = true;
-        }
-    }
-    message->text.bytes = row_borrow(reader, message->text.length);
-}
-
-bool message_row_decode(message_t *message, uint64_t position, span_t row) {
-    row_reader_t reader = {.at = row.bytes, .left = row.length};
-    message_links_t links;
-    take_links(&reader, &links);
-    message->position = position;
-    message->mailbox = links.mailbox;
-    message->seq = links.seq;
-    message->previous = links.previous;
-    message->jump = links.jump;
-    message->time_ms = (int64_t)row_u64(&reader);
-    message->number = row_u64(&reader);
-    uint8_t flags =
-        row_flags(&reader, MESSAGE_GROUP | MESSAGE_SEALED | MESSAGE_BROADCAST | MESSAGE_ARRIVED);
-    message->group = (flags & MESSAGE_GROUP) != 0;
-    message->sealed = (flags & MESSAGE_SEALED) != 0;
-    message->broadcast = (flags & MESSAGE_BROADCAST) != 0;
-    message->verdict = CODE_OK;
-    take_spans(&reader, message, flags);
-    return row_complete(&reader) && message_links_lead_back(&links, position);
 }
 
 void head_row_encode(uint8_t row[HEAD_ROW_BYTES], const mailbox_head_t *head) {

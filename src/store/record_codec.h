@@ -1,7 +1,8 @@
 /*
- * Records as rows: schema version 1. Numbers in rows are little endian, in keys big endian, so
- * that keys sort by number. Decoding is bounds-checked to the last byte and returns false for what
- * no encoder of ours writes; encoding asserts that the core kept its own limits.
+ * Records as rows, but for messages (message_row.h): as they have been since schema version 1.
+ * Numbers in rows are little endian, in keys big endian, so that keys sort by number. Decoding is
+ * bounds-checked to the last byte and returns false for what no encoder of ours writes; encoding
+ * asserts that the core kept its own limits.
  */
 #ifndef REALMGATE_STORE_RECORD_CODEC_H
 #define REALMGATE_STORE_RECORD_CODEC_H
@@ -16,22 +17,10 @@
 #define RECORD_KEY_BYTES_MAX 40
 #define RECORD_ROW_BYTES_MAX (1024 + LINKS_MAX * REF_REALM_BYTES)
 
-/* A message row: this much in front, then when it arrived if that is not when its origin accepted
- * it, then origin, from, realm, to and text. */
-#define MESSAGE_ROW_HEAD_BYTES 51
-
 #define HEAD_ROW_BYTES       64
 #define VERDICT_ROW_BYTES    2
 #define CHECKPOINT_ROW_BYTES 8
 #define FLOOR_ROW_BYTES      17
-
-/* What a walk along a mailbox needs of a message. */
-typedef struct message_links {
-    mailbox_t mailbox;
-    uint32_t seq;
-    uint64_t previous;
-    uint64_t jump;
-} message_links_t;
 
 /* True for the kinds that live in the table of small rows: RECORD_USER to RECORD_REJECTION and
  * RECORD_REF, not the ..._GONE kinds. */
@@ -50,20 +39,6 @@ size_t record_row_encode(uint8_t row[RECORD_ROW_BYTES_MAX], const record_t *reco
 
 /* Reads key and row of the table of small rows. False if damaged. */
 bool record_decode(record_t *record, span_t key, span_t row);
-
-/* The length of a message's row, and the row itself into exactly that much memory. */
-size_t message_row_bytes(const message_t *message);
-void message_row_encode(uint8_t *row, const message_t *message);
-
-/* True if links can belong to a message at this position: they lead back, the jump not less far
- * than the previous one. So no walk along them is endless. */
-bool message_links_lead_back(const message_links_t *links, uint64_t position);
-
-/* Reads the row found at `position`; the spans of *message point into the row. False if damaged. */
-bool message_row_decode(message_t *message, uint64_t position, span_t row);
-/* What retention wants of a row: everything of *age but its position. False if damaged. */
-bool message_row_age(message_age_t *age, span_t row);
-bool message_row_links(message_links_t *links, uint64_t position, span_t row);
 
 void head_row_encode(uint8_t row[HEAD_ROW_BYTES], const mailbox_head_t *head);
 bool head_row_decode(mailbox_head_t *head, span_t row);

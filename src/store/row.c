@@ -27,6 +27,21 @@ uint64_t row_u64_big_endian(row_reader_t *reader) {
     return be64toh(big);
 }
 
+uint64_t row_varint_rest(row_reader_t *reader, uint8_t first) {
+    uint64_t value = first & 0x7F;
+    for (unsigned shift = 7; shift < 64; shift += 7) {
+        uint8_t byte = row_u8(reader);
+        value |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            bool sound = byte != 0 && (shift < 63 || byte == 1);
+            reader->damaged = reader->damaged || !sound;
+            return reader->damaged ? 0 : value;
+        }
+    }
+    reader->damaged = true;
+    return 0;
+}
+
 uint8_t row_flags(row_reader_t *reader, uint8_t known) {
     uint8_t flags = row_u8(reader);
     if ((flags & (uint8_t)~known) != 0) {

@@ -46,6 +46,15 @@ static inline void row_put_u64(row_writer_t *writer, uint64_t value) {
     row_put_bytes(writer, &little, sizeof little);
 }
 
+/* A number in as few bytes as it needs, LEB128: 7 bits a byte, the lowest first. */
+static inline void row_put_varint(row_writer_t *writer, uint64_t value) {
+    while (value >= 0x80) {
+        row_put_u8(writer, (uint8_t)(value | 0x80));
+        value >>= 7;
+    }
+    row_put_u8(writer, (uint8_t)value);
+}
+
 void row_put_u32_big_endian(row_writer_t *writer, uint32_t value);
 void row_put_u64_big_endian(row_writer_t *writer, uint64_t value);
 
@@ -99,6 +108,14 @@ static inline uint64_t row_u64(row_reader_t *reader) {
     uint64_t little;
     row_bytes(reader, &little, sizeof little);
     return le64toh(little);
+}
+
+/* Most are of one byte. The rest of one that is longer; only the shortest form counts. */
+uint64_t row_varint_rest(row_reader_t *reader, uint8_t first);
+
+static inline uint64_t row_varint(row_reader_t *reader) {
+    uint8_t first = row_u8(reader);
+    return first < 0x80 ? first : row_varint_rest(reader, first);
 }
 
 uint32_t row_u32_big_endian(row_reader_t *reader);

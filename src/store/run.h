@@ -29,9 +29,6 @@ void run_restart(run_t *run, uint64_t salt, uint32_t number);
 /* Gives back memory that a busy time needed. Of an empty run only. */
 void run_shrink(run_t *run);
 
-/* Notes for reads what the frame at `offset`, which is whole and now the run's last, changes. */
-void run_note(run_t *run, size_t offset);
-
 /* The payload of the frame at *offset, which moves on to the next one; false at the end. */
 bool run_next(const run_t *run, size_t *offset, span_t *payload);
 

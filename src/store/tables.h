@@ -17,7 +17,7 @@
 
 typedef enum table_id {
     TABLE_META,
-    TABLE_LOG,
+    TABLE_LOG, /* of blocks (block.h) */
     TABLE_HEADS,
     TABLE_ROWS,
     TABLE_VERDICTS,

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "input.h"
+#include "message_row.h"
 #include "record_codec.h"
 #include "target.h"
 
@@ -31,7 +32,7 @@ static void take_message(uint64_t position, span_t row) {
     message_links_t links;
     message_age_t age;
     bool linked = message_row_links(&links, position, row);
-    bool aged = message_row_age(&age, row);
+    bool aged = message_row_age(&age, position, row);
     if (!message_row_decode(&message, position, row))
         return;
     ASSERT(linked && message_links_lead_back(&links, position));
@@ -39,10 +40,8 @@ static void take_message(uint64_t position, span_t row) {
     ASSERT(links.previous == message.previous && links.jump == message.jump);
     ASSERT(aged && age.mailbox == message.mailbox && age.seq == message.seq);
     ASSERT(age.arrived_ms == (message.arrived_ms == 0 ? message.time_ms : message.arrived_ms));
-    size_t length = message_row_bytes(&message);
-    uint8_t *again = memory_alloc(length);
-    message_row_encode(again, &message);
-    same(again, length, row);
+    uint8_t *again = memory_alloc(row.length);
+    same(again, message_row_encode(again, row.length, &message), row);
     memory_free(again);
 }
 

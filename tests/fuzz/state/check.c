@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "judge.h"
+#include "message_row.h"
 #include "record_codec.h"
 #include "wire/event.h"
 #include "wire/peer_codec.h"
@@ -22,17 +23,14 @@ static bool spans_match(span_t a, span_t b) {
 
 static void check_message(const message_t *message) {
     message_t again;
-    size_t length = message_row_bytes(message);
-    uint8_t *row = memory_alloc(length);
-    message_row_encode(row, message);
-    span_t span = {(const char *)row, length};
+    uint8_t row[MESSAGE_ROW_BYTES_MAX];
+    span_t span = {(const char *)row, message_row_encode(row, sizeof row, message)};
     ASSERT(message_row_decode(&again, message->position, span));
     ASSERT(again.mailbox == message->mailbox && again.seq == message->seq);
     ASSERT(again.number == message->number && again.time_ms == message->time_ms);
     ASSERT(spans_match(again.from, message->from) && spans_match(again.to, message->to));
     ASSERT(spans_match(again.text, message->text) && message->text.length > 0);
     ASSERT(message->sealed || text_is_utf8(message->text));
-    memory_free(row);
 }
 
 static void check_row(const record_t *record) {

@@ -15,7 +15,7 @@ static const struct {
     const char *name;
     bool integer_key;
 } tables[TABLES] = {
-    {"rows", false}, {"heads", true}, {"meta", false}, {"log", true}, {"verdicts", true}};
+    {"rows", false}, {"heads", true}, {"meta", false}, {"blocks", true}, {"verdicts", true}};
 
 /* A row, copied out of the map, and where it lies. */
 typedef struct row {
