@@ -12,6 +12,7 @@
 #include "quota.h"
 #include "ref.h"
 #include "remote.h"
+#include "session.h"
 #include "stream.h"
 
 #include <string.h>
@@ -51,6 +52,7 @@ static void finish(turn_t *turn, uint64_t job) {
     broadcast.rows = rows;
     if (first_number(&broadcast) <= state->handed_over)
         reply->queued = first_number(&broadcast);
+    session_unpark(turn, broadcast.ticket.connection);
 }
 
 static void settle_one(turn_t *turn, uint64_t job) {
@@ -141,6 +143,7 @@ static void begin(call_t *call, const group_t *group, span_t text, const broadca
         realms[i] = broadcast->rows[i].id;
     *(broadcast_t *)map_put(turn->state->broadcasts, &job) = *broadcast;
     append_all(call, group, text, job, parked);
+    session_park(turn, call->ticket.connection);
     park_all(turn, realms, parked, broadcast->count, text); /* frees the rows when it is the last */
 }
 

@@ -62,6 +62,7 @@ typedef struct command {
     bool text_last; /* the last argument is a text: to the end of the line, byte for byte */
     command_handler_t *handler;
     success_t success;
+    bool behind_verdicts; /* waits until what the connection sent to other realms has its answer */
 } command_t;
 
 /* The rows, in the order of HELP. */
@@ -70,11 +71,18 @@ const command_t *command_table(size_t *count);
 /* Fills the table that words are looked up in: 0, or the number of a row, from 1. */
 void command_index(uint8_t rows[COMMAND_SLOTS]);
 
+/* Why a request is to be run once more, later; nothing was done then. */
+typedef enum run_result {
+    RUN_DONE,
+    RUN_AWAITS_REF,      /* the first request with its ref is under way: ref_wait for `awaited` */
+    RUN_AWAITS_VERDICTS, /* one that a peer has to answer is, and this one tells what came of it */
+} run_result_t;
+
 /* Looks the request up, checks arity and who asks (`session`, NULL = nobody), and runs its handler,
- * behind which the session may have moved. False, and nothing is
- * done: the first request with its ref is still under way; `awaited` is what to ref_wait for. */
-bool command_run(turn_t *turn, ticket_t ticket, const session_t *session, const request_t *request,
-                 const char *line, uint8_t awaited[REF_DIGEST_BYTES]);
+ * behind which the session may have moved. */
+run_result_t command_run(turn_t *turn, ticket_t ticket, const session_t *session,
+                         const request_t *request, const char *line,
+                         uint8_t awaited[REF_DIGEST_BYTES]);
 
 /* A hint: the request will soon be run. Begins to bring what it touches into the cache. */
 void command_expect(state_t *state, ticket_t ticket, const request_t *request, const char *line);

@@ -16,84 +16,87 @@
 
 static const command_t commands[] = {
     {"AUTH", "AUTH <user> <password>", "bind this connection to a user; data is a token for RESUME",
-     ACCESS_ANYONE, 2, 2, false, session_auth, SUCCESS_NONE},
+     ACCESS_ANYONE, 2, 2, false, session_auth, SUCCESS_NONE, false},
     {"SEND", "SEND <user> <message>", "private message to a user of this realm", ACCESS_USER, 2, 2,
-     true, private_send, SUCCESS_SEND},
+     true, private_send, SUCCESS_SEND, false},
     {"INBOX", "INBOX " PAGING, "private messages from users of this realm", ACCESS_USER, 0, 4,
-     false, private_inbox, SUCCESS_NONE},
+     false, private_inbox, SUCCESS_NONE, false},
     {"ADDGROUP", "ADDGROUP <group> <password>", "make a group and become its first member",
-     ACCESS_USER, 2, 2, false, group_add, SUCCESS_ADDGROUP},
+     ACCESS_USER, 2, 2, false, group_add, SUCCESS_ADDGROUP, false},
     {"JOINGROUP", "JOINGROUP <group> <password>", "become a member of a group", ACCESS_USER, 2, 2,
-     false, group_join, SUCCESS_JOINGROUP},
+     false, group_join, SUCCESS_JOINGROUP, false},
     {"SENDGROUP", "SENDGROUP <group> <message>", "message to a group of this realm", ACCESS_USER, 2,
-     2, true, group_send, SUCCESS_SENDGROUP},
+     2, true, group_send, SUCCESS_SENDGROUP, false},
     {"INBOXGROUP", "INBOXGROUP <group> " PAGING, "messages of a group of this realm", ACCESS_USER,
-     1, 5, false, group_inbox, SUCCESS_NONE},
+     1, 5, false, group_inbox, SUCCESS_NONE, false},
     {"ADDREALM", "ADDREALM <realm> <address> <port> [key]", "link another realm", ACCESS_OPERATOR,
-     3, 4, false, link_add_realm, SUCCESS_ADDREALM},
+     3, 4, false, link_add_realm, SUCCESS_ADDREALM, false},
     {"ACKREALM", "ACKREALM <realm> <addr> <port> <src addr> <src port>",
-     "between realms: the other half of ADDREALM", ACCESS_SERVER, 0, 0, false, NULL, SUCCESS_NONE},
+     "between realms: the other half of ADDREALM", ACCESS_SERVER, 0, 0, false, NULL, SUCCESS_NONE,
+     false},
     {"CHECKREALM", "CHECKREALM", "linked realms and how they are", ACCESS_READER, 0, 0, false,
-     link_check_realms, SUCCESS_NONE},
+     link_check_realms, SUCCESS_NONE, true},
     {"SENDREALM", "SENDREALM <realm> <user> <message>",
      "private message to a user of another realm", ACCESS_USER, 3, 3, true, remote_send,
-     SUCCESS_SENDREALM},
+     SUCCESS_SENDREALM, false},
     {"INBOXREALM", "INBOXREALM <realm> " PAGING, "private messages from users of that realm",
-     ACCESS_USER, 1, 5, false, remote_inbox, SUCCESS_NONE},
+     ACCESS_USER, 1, 5, false, remote_inbox, SUCCESS_NONE, false},
     {"REMOTEINBOXREALM", "REMOTEINBOXREALM <user> <realm>",
      "between realms: hand over what is pending for a user", ACCESS_SERVER, 0, 0, false, NULL,
-     SUCCESS_NONE},
+     SUCCESS_NONE, false},
     {"SENDGROUPREALM", "SENDGROUPREALM <realm> <group> <message>",
      "message to the group of the same name and password in another realm, * = in all linked ones",
-     ACCESS_USER, 3, 3, true, remote_send_group, SUCCESS_SENDGROUPREALM},
+     ACCESS_USER, 3, 3, true, remote_send_group, SUCCESS_SENDGROUPREALM, false},
     {"RECVGROUPREALM", "RECVGROUPREALM <realm> <user> <group> <message>",
      "between realms: a group message, sealed with the group's key", ACCESS_SERVER, 0, 0, false,
-     NULL, SUCCESS_NONE},
+     NULL, SUCCESS_NONE, false},
     {"INBOXGROUPREALM", "INBOXGROUPREALM <realm> <group> " PAGING,
      "messages of a group shared with that realm, both directions", ACCESS_USER, 2, 6, false,
-     remote_inbox_group, SUCCESS_NONE},
+     remote_inbox_group, SUCCESS_NONE, true},
     {"REMOTEINBOXGROUPREALM", "REMOTEINBOXGROUPREALM <group> <realm>",
      "between realms: hand over what is pending for a group", ACCESS_SERVER, 0, 0, false, NULL,
-     SUCCESS_NONE},
+     SUCCESS_NONE, false},
     {"REGISTER", "REGISTER <user> <password>",
      "make a user of your own, where registration is open", ACCESS_ANYONE, 2, 2, false,
-     account_register, SUCCESS_REGISTER},
+     account_register, SUCCESS_REGISTER, false},
     {"RESUME", "RESUME <token>", "bind this connection to the user of a token", ACCESS_ANYONE, 1, 1,
-     false, session_resume, SUCCESS_NONE},
+     false, session_resume, SUCCESS_NONE, false},
     {"LOGOUT", "LOGOUT", "void this connection's token and unbind it", ACCESS_USER, 0, 0, false,
-     session_logout, SUCCESS_NONE},
+     session_logout, SUCCESS_NONE, false},
     {"LEAVEGROUP", "LEAVEGROUP <group>", "stop being a member of a group", ACCESS_USER, 1, 1, false,
-     group_leave, SUCCESS_LEAVEGROUP},
+     group_leave, SUCCESS_LEAVEGROUP, false},
     {"CHECKGROUP", "CHECKGROUP", "your groups and their members", ACCESS_USER, 0, 0, false,
-     group_check, SUCCESS_NONE},
+     group_check, SUCCESS_NONE, false},
     {"CHECKMESSAGE", "CHECKMESSAGE <id>", "what became of a message of yours", ACCESS_USER, 1, 1,
-     false, private_check_message, SUCCESS_NONE},
+     false, private_check_message, SUCCESS_NONE, true},
     {"LISTEN", "LISTEN", "from now on new messages come as events", ACCESS_USER, 0, 0, false,
-     listen_begin, SUCCESS_NONE},
-    {"UNLISTEN", "UNLISTEN", "no more events", ACCESS_USER, 0, 0, false, listen_end, SUCCESS_NONE},
-    {"PING", "PING", "answer PONG", ACCESS_ANYONE, 0, 0, false, session_ping, SUCCESS_NONE},
+     listen_begin, SUCCESS_NONE, true},
+    {"UNLISTEN", "UNLISTEN", "no more events", ACCESS_USER, 0, 0, false, listen_end, SUCCESS_NONE,
+     false},
+    {"PING", "PING", "answer PONG", ACCESS_ANYONE, 0, 0, false, session_ping, SUCCESS_NONE, false},
     {"HELP", "HELP", "the requests that this connection may use", ACCESS_ANYONE, 0, 0, false,
-     session_help, SUCCESS_NONE},
+     session_help, SUCCESS_NONE, false},
     {"QUIT", "QUIT", "say goodbye and close", ACCESS_ANYONE, 0, 0, false, session_quit,
-     SUCCESS_NONE},
+     SUCCESS_NONE, false},
     {"PASSWORD", "PASSWORD <user> <password>", "set a new password: your own, or as operator any",
-     ACCESS_READER, 2, 2, false, account_password, SUCCESS_PASSWORD},
+     ACCESS_READER, 2, 2, false, account_password, SUCCESS_PASSWORD, false},
     {"ADDUSER", "ADDUSER <user> <password> [operator]", "make a user", ACCESS_OPERATOR, 2, 3, false,
-     account_add, SUCCESS_ADDUSER},
+     account_add, SUCCESS_ADDUSER, false},
     {"IMPORTUSER", "IMPORTUSER <user> <argon2id hash> [operator]",
      "make a user whose password is known as a hash", ACCESS_OPERATOR, 2, 3, false, account_import,
-     SUCCESS_ADDUSER},
+     SUCCESS_ADDUSER, false},
     {"DELUSER", "DELUSER <user>", "remove a user", ACCESS_OPERATOR, 1, 1, false, account_remove,
-     SUCCESS_DELUSER},
-    {"LISTUSER", "LISTUSER", "all users", ACCESS_OPERATOR, 0, 0, false, account_list, SUCCESS_NONE},
+     SUCCESS_DELUSER, false},
+    {"LISTUSER", "LISTUSER", "all users", ACCESS_OPERATOR, 0, 0, false, account_list, SUCCESS_NONE,
+     false},
     {"TRUSTREALM", "TRUSTREALM <realm> <key>", "pin a realm's public key", ACCESS_OPERATOR, 2, 2,
-     false, link_trust_realm, SUCCESS_TRUSTREALM},
+     false, link_trust_realm, SUCCESS_TRUSTREALM, false},
     {"DELREALM", "DELREALM <realm>", "end a link and forget its key; what is queued bounces",
-     ACCESS_OPERATOR, 1, 1, false, link_remove_realm, SUCCESS_DELREALM},
+     ACCESS_OPERATOR, 1, 1, false, link_remove_realm, SUCCESS_DELREALM, true},
     {"LISTREALM", "LISTREALM", "pinned and linked realms with their keys", ACCESS_OPERATOR, 0, 0,
-     false, link_list_realms, SUCCESS_NONE},
+     false, link_list_realms, SUCCESS_NONE, false},
     {"CHECKSERVER", "CHECKSERVER", "version, uptime and counts", ACCESS_OPERATOR, 0, 0, false,
-     server_check, SUCCESS_NONE},
+     server_check, SUCCESS_NONE, true},
 };
 
 const command_t *command_table(size_t *count) {
@@ -236,8 +239,14 @@ static void call_begin(call_t *call, turn_t *turn, ticket_t ticket, const sessio
     ASSERT(call->user == 0 || user_find(turn->state, call->user) != NULL);
 }
 
-bool command_run(turn_t *turn, ticket_t ticket, const session_t *session, const request_t *request,
-                 const char *line, uint8_t awaited[REF_DIGEST_BYTES]) {
+/* What an earlier request of the connection waits to hear decides what this one has to say. */
+static bool awaits_verdicts(const command_t *command, const session_t *session) {
+    return command != NULL && command->behind_verdicts && session != NULL && session->parked > 0;
+}
+
+run_result_t command_run(turn_t *turn, ticket_t ticket, const session_t *session,
+                         const request_t *request, const char *line,
+                         uint8_t awaited[REF_DIGEST_BYTES]) {
     state_t *state = turn->state;
     request_t bare = *request;
     call_t call;
@@ -248,15 +257,17 @@ bool command_run(turn_t *turn, ticket_t ticket, const session_t *session, const 
     ref_standing_t standing = ref_look(&call);
     if (standing == REF_UNDER_WAY) {
         memcpy(awaited, call.digest, REF_DIGEST_BYTES);
-        return false;
+        return RUN_AWAITS_REF;
     }
+    if (standing != REF_ANSWERED && awaits_verdicts(call.command, session))
+        return RUN_AWAITS_VERDICTS;
     state->requests += 1;
     ref_note(turn, ticket, call.ref);
     if (standing == REF_ANSWERED)
         ref_answer_again(&call);
     else
         run(&call, &bare, line);
-    return true;
+    return RUN_DONE;
 }
 
 void command_expect(state_t *state, ticket_t ticket, const request_t *request, const char *line) {

@@ -87,6 +87,8 @@ typedef struct session {
     bool blocked;  /* a request is with a worker, a peer or the store */
     bool has_token;
     bool listening;              /* stands among its user's listeners */
+    bool awaits_verdicts;        /* what it is blocked for: `parked` to be 0 */
+    uint32_t parked;             /* its requests that wait for a peer's verdict */
     uint8_t token[DIGEST_BYTES]; /* digest of the token that bound this connection */
     uint32_t deferred_count;
     deferred_t *deferred, *deferred_last;

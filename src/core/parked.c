@@ -12,6 +12,7 @@
 #include "link.h"
 #include "listen.h"
 #include "mailbox.h"
+#include "session.h"
 #include "stream.h"
 
 #include <string.h>
@@ -97,6 +98,7 @@ static void answer(turn_t *turn, realm_t *realm, const parked_t *parked, deliver
     }
     answer_sent(turn, parked->ticket, success_text(parked), parked->number, delivery);
     note_queued(turn, parked);
+    session_unpark(turn, parked->ticket.connection);
 }
 
 static void answer_refused(turn_t *turn, const parked_t *parked, code_t code) {
@@ -106,11 +108,14 @@ static void answer_refused(turn_t *turn, const parked_t *parked, code_t code) {
     }
     answer_error(turn, parked->ticket, code);
     note_queued(turn, parked);
+    session_unpark(turn, parked->ticket.connection);
 }
 
 void stream_park(turn_t *turn, realm_t *realm, const parked_t *parked, span_t text) {
     make_room(realm);
     parked_t *entry = &realm->parked[realm->parked_count++];
+    if (parked->broadcast == 0)
+        session_park(turn, parked->ticket.connection);
     *entry = *parked;
     entry->deadline_us = turn->now_us + VERDICT_MS * 1000LL;
     entry->text = NULL;

@@ -44,10 +44,15 @@ static bool defer(turn_t *turn, session_t *session, ticket_t ticket, const reque
     return true;
 }
 
-/* The connection waits until the request that is under way with this ref has its reply. */
-static void await_ref(turn_t *turn, uint64_t connection, const uint8_t awaited[REF_DIGEST_BYTES]) {
+/* The connection waits until the request that is under way with this ref has its reply, or its own
+ * requests to other realms have theirs. */
+static void await(turn_t *turn, uint64_t connection, run_result_t result,
+                  const uint8_t awaited[REF_DIGEST_BYTES]) {
     session_block(turn, connection);
-    ref_wait(turn->state, awaited, connection);
+    if (result == RUN_AWAITS_REF)
+        ref_wait(turn->state, awaited, connection);
+    else
+        session_find(turn->state, connection)->awaits_verdicts = true;
 }
 
 void session_request(turn_t *turn, ticket_t ticket, const request_t *request, const char *line) {
@@ -57,11 +62,12 @@ void session_request(turn_t *turn, ticket_t ticket, const request_t *request, co
         (void)defer(turn, session, ticket, request, line);
         return;
     }
-    if (command_run(turn, ticket, session, request, line, awaited))
+    run_result_t result = command_run(turn, ticket, session, request, line, awaited);
+    if (result == RUN_DONE)
         return;
     session = map_put(turn->state->sessions, &ticket.connection);
     if (defer(turn, session, ticket, request, line))
-        await_ref(turn, ticket.connection, awaited);
+        await(turn, ticket.connection, result, awaited);
 }
 
 void session_block(turn_t *turn, uint64_t connection) {
@@ -82,6 +88,24 @@ void session_unblock(turn_t *turn, uint64_t connection) {
     state->ready = memory_grow(state->ready, &state->ready_room, state->ready_count + 1,
                                sizeof(*state->ready));
     state->ready[state->ready_count++] = connection;
+}
+
+void session_park(turn_t *turn, uint64_t connection) {
+    session_t *session = session_find(turn->state, connection);
+    ASSERT(session != NULL);
+    session->parked += 1;
+}
+
+void session_unpark(turn_t *turn, uint64_t connection) {
+    session_t *session = session_find(turn->state, connection);
+    if (session == NULL)
+        return;
+    ASSERT(session->parked > 0);
+    session->parked -= 1;
+    if (session->parked == 0 && session->awaits_verdicts) {
+        session->awaits_verdicts = false;
+        session_unblock(turn, connection);
+    }
 }
 
 /* Takes the first deferred request out; the caller gives it to free_one. */
@@ -117,9 +141,11 @@ static void run_deferred(turn_t *turn, uint64_t connection) {
         deferred_t *deferred = take_first(session);
         ticket_t ticket = {.connection = connection, .slot = deferred->slot};
         uint8_t awaited[REF_DIGEST_BYTES];
-        if (!command_run(turn, ticket, session, &deferred->request, deferred->line, awaited)) {
+        run_result_t result =
+            command_run(turn, ticket, session, &deferred->request, deferred->line, awaited);
+        if (result != RUN_DONE) {
             put_back(session, deferred);
-            await_ref(turn, connection, awaited);
+            await(turn, connection, result, awaited);
             return;
         }
         ref_answered(turn);

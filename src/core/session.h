@@ -17,6 +17,11 @@ void session_unblock(turn_t *turn, uint64_t connection);
 /* Runs the deferred requests of unblocked connections; ends every step. */
 void session_run_ready(turn_t *turn);
 
+/* A request of this connection waits for a peer's verdict; it has been answered. What must not be
+ * told before (command_t.behind_verdicts) is deferred meanwhile, and all behind it. */
+void session_park(turn_t *turn, uint64_t connection);
+void session_unpark(turn_t *turn, uint64_t connection);
+
 /* The connection is gone: forgets it and what it deferred. */
 void session_closed(state_t *state, uint64_t connection);
 

@@ -127,6 +127,68 @@ Test(core_federation, pipelined_requests_get_their_own_verdicts) {
     desk_expect_texts(b, from_realm, "m1..2");
 }
 
+/* ---- what tells of a message waits behind the message ---- */
+
+/* Says it behind a message to b in one turn; while b has not answered there is no reply to it. */
+static uint32_t say_behind(const char *message, const char *line) {
+    a->batching = true;
+    uint32_t first = desk_say(a, 1, message);
+    uint32_t second = desk_say(a, 1, line);
+    a->batching = false;
+    desk_turn_end(a);
+    cr_assert(desk_reply(a, 1, first) == NULL && desk_reply(a, 1, second) == NULL);
+    return second;
+}
+
+Test(core_federation, a_message_is_no_longer_queued_behind_its_delivery) {
+    uint32_t realms = say_behind("SENDREALM b bob halo", "CHECKREALM");
+    uint32_t ping = desk_say(a, 1, "PING");
+    uint32_t state = desk_say(a, 1, "CHECKMESSAGE a:1");
+    cr_assert(desk_reply(a, 1, ping) == NULL);
+    room_run_ms(room, 100);
+    desk_expect_reply(a, 1, realms, "{*\"queued\":0,*}");
+    desk_expect_reply(a, 1, ping, "{*PONG*}");
+    desk_expect_reply(a, 1, state, "{*\"state\":\"delivered\"*}");
+}
+
+Test(core_federation, who_sent_nothing_does_not_wait) {
+    desk_user(a, 2, "carol");
+    (void)say_behind("SENDREALM b bob halo", "CHECKREALM");
+    desk_expect(a, 2, "CHECKREALM", "{*\"queued\":1,*}");
+    room_run_ms(room, 100);
+}
+
+Test(core_federation, all_verdicts_are_awaited) {
+    a->batching = true;
+    uint32_t first = desk_say(a, 1, "SENDREALM b bob m1");
+    uint32_t second = desk_say(a, 1, "SENDREALM b carol salah");
+    a->batching = false;
+    desk_turn_end(a);
+    uint32_t realms = say_behind("SENDREALM b bob m2", "CHECKREALM");
+    room_run_ms(room, 100);
+    desk_expect_reply(a, 1, first, DELIVERED);
+    desk_expect_reply(a, 1, second, "{*\"code\":\"NO_USER\"}");
+    desk_expect_reply(a, 1, realms, "{*\"queued\":0,*}");
+}
+
+Test(core_federation, without_a_verdict_the_wait_ends) {
+    room_wire(room, b, a)->silent = true;
+    uint32_t realms = say_behind("SENDREALM b bob halo", "CHECKREALM");
+    room_run_ms(room, VERDICT_MS - 100);
+    cr_assert(desk_reply(a, 1, realms) == NULL);
+    room_run_ms(room, 200);
+    desk_expect_reply(a, 1, realms, "{*\"queued\":1,*}");
+}
+
+Test(core_federation, a_connection_that_ends_waits_for_nothing) {
+    (void)say_behind("SENDREALM b bob halo", "CHECKREALM");
+    desk_close(a, 1);
+    room_run_ms(room, 100);
+    desk_expect_texts(b, from_realm, "halo");
+    desk_user(a, 1, "alice");
+    desk_expect(a, 1, "CHECKREALM", "{*\"queued\":0,*}");
+}
+
 static void make_groups(const char *key_of_b) {
     desk_expect(a, 1, "ADDGROUP tim kunci", "{*berhasil*}");
     desk_expect(b, 1, desk_text(b, "ADDGROUP tim %s", key_of_b), "{*berhasil*}");
@@ -145,6 +207,27 @@ Test(core_federation, group_spans_two_realms) {
     desk_expect(a, 1, "CHECKMESSAGE a:2", "{*\"code\":\"FORBIDDEN\"}"); /* its copy at home */
     desk_expect(a, 1, "INBOXGROUP tim", EMPTY);
     room_expect_agreement(a, b);
+}
+
+Test(core_federation, a_group_message_is_there_behind_its_delivery) {
+    make_groups("kunci");
+    uint32_t page = say_behind("SENDGROUPREALM b tim m1", "INBOXGROUPREALM b tim");
+    room_run_ms(room, 100);
+    desk_expect_reply(a, 1, page, "{*\"seq\":1,\"id\":\"a:1\",*m1*}");
+    page = say_behind("SENDGROUPREALM * tim m2", "INBOXGROUPREALM b tim LIMIT 1");
+    room_run_ms(room, 100);
+    desk_expect_reply(a, 1, page, "{*\"seq\":2,*m2*}");
+}
+
+Test(core_federation, who_listens_behind_a_message_does_not_hear_it) {
+    make_groups("kunci");
+    uint32_t listens = say_behind("SENDGROUPREALM b tim m1", "LISTEN");
+    room_run_ms(room, 100);
+    desk_expect_reply(a, 1, listens, "{*Listen aktif*}");
+    cr_assert_str_empty(desk_event(a, 1, NULL));
+    room_expect(room, a, 1, "SENDGROUPREALM b tim m2", GROUP_DELIVERED);
+    cr_assert(strstr(desk_event(a, 1, NULL), "m2") != NULL);
+    cr_assert_str_empty(desk_event(a, 1, NULL));
 }
 
 Test(core_federation, errors_of_group_messages) {
