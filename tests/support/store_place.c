@@ -32,7 +32,7 @@ void place_init(place_t *place) {
 
 void place_deinit(place_t *place) {
     static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal",
-                                        "store.mdb-journal2"};
+                                        "store.mdb-journal2", "backup.mdb"};
     char path[128];
     store_close(&place->store);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -65,7 +65,7 @@ void commit_up_to(store_t *store, uint64_t from, uint64_t last) {
     }
 }
 
-bool count_message(void *context, const record_t *record) {
+static bool count_message(void *context, const record_t *record) {
     uint64_t *count = context;
     if (record->kind != RECORD_MESSAGE)
         return true;
@@ -116,4 +116,20 @@ void place_write(const place_t *place, const char *name, const void *bytes, size
     cr_assert_geq(file, 0);
     cr_assert_eq(write(file, bytes, length), (ssize_t)length);
     (void)close(file);
+}
+
+static bool count_dumped(void *context, const record_t *record) {
+    *(uint64_t *)context += record->kind == RECORD_MESSAGE ? 1 : 0;
+    return true;
+}
+
+store_error_t dump_count(const place_t *place, uint64_t *count) {
+    store_t *store;
+    name_t name;
+    *count = 0;
+    store_error_t error = store_lmdb_open_reader(&store, place->directory, &name);
+    if (error == STORE_OK)
+        error = store_dump(store, count_dumped, count);
+    store_close(&store);
+    return error;
 }

@@ -33,11 +33,11 @@ record_t message_number(uint64_t number, const char *text, size_t length);
 /* Commits those from the first to the last, each by itself, with the text "halo". */
 void commit_up_to(store_t *store, uint64_t from, uint64_t last);
 
-/* For store_load and store_dump: counts messages of this kind into a uint64_t; false for others. */
-bool count_message(void *context, const record_t *record);
-
 /* How many a load gives: 1, 2, 3, ... */
 uint64_t messages_in(store_t *store);
+
+/* How many messages somebody sees who only reads; the error if nobody can. */
+store_error_t dump_count(const place_t *place, uint64_t *count);
 
 /* A process that commits and ends without closing the store, as one that is killed. The first ones
  * are folded. */

@@ -403,22 +403,6 @@ Test(store_journal, a_refused_batch_leaves_what_is_not_folded) {
 
 /* Readers. */
 
-static bool count_dumped(void *context, const record_t *record) {
-    *(uint64_t *)context += record->kind == RECORD_MESSAGE ? 1 : 0;
-    return true;
-}
-
-static store_error_t dump_count(const place_t *place, uint64_t *count) {
-    store_t *store;
-    name_t name;
-    *count = 0;
-    store_error_t error = store_lmdb_open_reader(&store, place->directory, &name);
-    if (error == STORE_OK)
-        error = store_dump(store, count_dumped, count);
-    store_close(&store);
-    return error;
-}
-
 Test(store_journal, a_reader_takes_in_what_a_killed_process_left) {
     place_t place;
     uint64_t count;

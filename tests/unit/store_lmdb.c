@@ -1,10 +1,11 @@
-/* links: base store */
+/* links: base store; sources: support/store_place.c */
 /*
  * The store in LMDB: what was committed is there after a reopen, in the order that a start wants;
  * pages agree with a naive model; damage, a full disk and kill -9 lose nothing and keep nothing
  * half.
  */
 #include "../../src/store/block.h"
+#include "../support/store_place.h"
 #include "store/lmdb.h"
 
 #include <criterion/criterion.h>
@@ -21,50 +22,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A store in a directory of its own. */
-
-typedef struct fixture {
-    char directory[64];
-    store_t *store;
-} fixture_t;
-
 static name_t name_from(const char *text) {
     name_t name = {.length = (uint8_t)strlen(text)};
     memcpy(name.text, text, name.length);
     return name;
 }
 
-static store_error_t fixture_open(fixture_t *fixture) {
-    name_t realm = name_from("a");
-    return store_lmdb_open(&fixture->store, fixture->directory, &realm);
+/* A store that is open. */
+static void fixture_init(place_t *fixture) {
+    place_init(fixture);
+    cr_assert_eq(place_open(fixture), STORE_OK);
 }
 
-static void fixture_path(const fixture_t *fixture, const char *name, char path[128]) {
-    (void)snprintf(path, 128, "%s/%s", fixture->directory, name);
-}
-
-static void fixture_init(fixture_t *fixture) {
-    (void)snprintf(fixture->directory, sizeof fixture->directory, "/tmp/realmgate-store-XXXXXX");
-    cr_assert_not_null(mkdtemp(fixture->directory));
-    cr_assert_eq(fixture_open(fixture), STORE_OK);
-}
-
-static void fixture_reopen(fixture_t *fixture) {
+static void fixture_reopen(place_t *fixture) {
     store_close(&fixture->store);
     cr_assert_null(fixture->store);
-    cr_assert_eq(fixture_open(fixture), STORE_OK);
-}
-
-static void fixture_deinit(fixture_t *fixture) {
-    static const char *const names[] = {"store.mdb", "store.mdb-lock", "store.mdb-journal",
-                                        "store.mdb-journal2", "backup.mdb"};
-    char path[128];
-    store_close(&fixture->store);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        fixture_path(fixture, names[i], path);
-        (void)unlink(path);
-    }
-    cr_assert_eq(rmdir(fixture->directory), 0, "something was left in %s", fixture->directory);
+    cr_assert_eq(place_open(fixture), STORE_OK);
 }
 
 static uint64_t random_next(uint64_t *state) {
@@ -241,9 +214,9 @@ static void expect_pages_at_random(store_t *store, const model_mailbox_t *model,
 
 /* Raw access for damage: the tables as the header comment of store/lmdb.h tells. */
 
-static MDB_env *raw_open(const fixture_t *fixture, const char *table, MDB_txn **txn, MDB_dbi *dbi) {
+static MDB_env *raw_open(const place_t *fixture, const char *table, MDB_txn **txn, MDB_dbi *dbi) {
     char path[128];
-    fixture_path(fixture, "store.mdb", path);
+    place_path(fixture, "store.mdb", path);
     MDB_env *env;
     cr_assert_eq(mdb_env_create(&env), 0);
     cr_assert_eq(mdb_env_set_maxdbs(env, 8), 0);
@@ -259,7 +232,7 @@ static void raw_close(MDB_env *env, MDB_txn *txn) {
 }
 
 /* Replaces a row, or deletes it if length is 0. */
-static void raw_put(const fixture_t *fixture, const char *table, const void *key, size_t key_length,
+static void raw_put(const place_t *fixture, const char *table, const void *key, size_t key_length,
                     const void *row, size_t length) {
     MDB_txn *txn;
     MDB_dbi dbi;
@@ -286,7 +259,7 @@ typedef struct raw_block {
     uint8_t bytes[8192];
 } raw_block_t;
 
-static void raw_get_block(const fixture_t *fixture, uint64_t position, raw_block_t *block) {
+static void raw_get_block(const place_t *fixture, uint64_t position, raw_block_t *block) {
     MDB_txn *txn;
     MDB_dbi dbi;
     MDB_cursor *cursor;
@@ -370,7 +343,7 @@ static record_t checkpoint_of(uint64_t position) {
 }
 
 Test(store_lmdb, a_load_gives_everything_in_the_order_of_the_contract) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     model_mailbox_t *model = model_new(7);
     record_t records[16];
@@ -419,7 +392,7 @@ Test(store_lmdb, a_load_gives_everything_in_the_order_of_the_contract) {
     cr_assert_eq(loaded.records[12].message.previous, 3);
     cr_assert_str_eq(loaded.texts[12], "halo");
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 static bool see_ref(void *context, const record_t *record) {
@@ -434,7 +407,7 @@ static bool see_ref(void *context, const record_t *record) {
 }
 
 Test(store_lmdb, refs_are_loaded_oldest_first_and_replaced_and_deleted) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     static char realms[LINKS_MAX * REF_REALM_BYTES];
     memset(realms, 'x', sizeof realms);
@@ -455,33 +428,33 @@ Test(store_lmdb, refs_are_loaded_oldest_first_and_replaced_and_deleted) {
     cr_assert_eq(store_load(fixture.store, see_ref, seen), STORE_OK);
     cr_assert_eq(seen[0].number, 4);
     cr_assert_eq(seen[1].number, 70000);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_new_store_is_empty_and_an_empty_commit_is_fine) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     cr_assert_eq(store_commit(fixture.store, NULL, 0), STORE_OK);
     fixture_reopen(&fixture);
     loaded_t loaded = {0};
     cr_assert_eq(store_load(fixture.store, see_record, &loaded), STORE_OK);
     cr_assert_eq(loaded.count, 0);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_visitor_that_refuses_stops_the_load) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     record_t records[] = {user_of(1, "alice"), user_of(2, "bob"), user_of(3, "carol")};
     cr_assert_eq(store_commit(fixture.store, records, 3), STORE_OK);
     loaded_t loaded = {.stop_after = 2};
     cr_assert_eq(store_load(fixture.store, see_record, &loaded), STORE_CORRUPT);
     cr_assert_eq(loaded.count, 2);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, rows_are_replaced_and_deleted) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     record_t token = record_of(RECORD_TOKEN);
     token.token.digest[31] = 9;
@@ -503,11 +476,11 @@ Test(store_lmdb, rows_are_replaced_and_deleted) {
     expect_kinds(&loaded, kinds, 2);
     cr_assert_str_eq(loaded.records[0].user.name.text, "alice2");
     cr_assert_eq(loaded.records[1].checkpoint.position, 12);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_position_not_behind_the_last_keeps_nothing_of_the_batch) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     model_mailbox_t *model = model_new(1);
     record_t records[] = {model_append(model, 10, halo), model_append(model, 11, halo)};
@@ -524,11 +497,11 @@ Test(store_lmdb, a_position_not_behind_the_last_keeps_nothing_of_the_batch) {
     cr_assert_eq(loaded.last_position, 11);
     cr_assert_eq(store_commit(fixture.store, again, 2), STORE_OK);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, every_field_of_a_message_survives) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     char text[BODY_BYTES_MAX];
     memset(text, 0xE9, sizeof text);
@@ -560,11 +533,11 @@ Test(store_lmdb, every_field_of_a_message_survives) {
     cr_assert(got->origin.length == 6 && memcmp(got->origin.bytes, "origin", 6) == 0);
     cr_assert(got->from.length == 1 && got->realm.length == 7 && got->to.length == 4);
     cr_assert(got->text.length == sizeof text && memcmp(got->text.bytes, text, sizeof text) == 0);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, lookups_find_messages_and_verdicts) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     model_mailbox_t *model = model_new(1);
     record_t records[] = {model_append(model, 10, halo), model_append(model, 20, halo),
@@ -587,13 +560,13 @@ Test(store_lmdb, lookups_find_messages_and_verdicts) {
         cr_assert_eq(verdict, expected[i].verdict);
     }
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 /* Pages. */
 
 Test(store_lmdb, every_page_of_a_small_mailbox_is_as_the_model_says) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t random = 11;
     uint64_t position = 0;
@@ -613,11 +586,11 @@ Test(store_lmdb, every_page_of_a_small_mailbox_is_as_the_model_says) {
         }
         free(models[i]);
     }
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 static void random_pages(jump_rule_t rule, size_t first_count) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t random = 12;
     uint64_t position = 1000000;
@@ -632,7 +605,7 @@ static void random_pages(jump_rule_t rule, size_t first_count) {
         expect_pages_at_random(fixture.store, models[i], 500, 1, &random);
         free(models[i]);
     }
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, random_pages_are_as_the_model_says) {
@@ -646,7 +619,7 @@ Test(store_lmdb, pages_do_not_depend_on_where_jumps_lead) {
 }
 
 Test(store_lmdb, an_empty_mailbox_has_an_empty_page) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     model_mailbox_t *model = model_new(1);
     page_query_t query = query_of(model);
@@ -655,7 +628,7 @@ Test(store_lmdb, an_empty_mailbox_has_an_empty_page) {
     query.after = UINT32_MAX;
     expect_page(fixture.store, model, &query, 1);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 static bool see_two(void *context, const message_t *message) {
@@ -665,7 +638,7 @@ static bool see_two(void *context, const message_t *message) {
 }
 
 Test(store_lmdb, a_page_stops_where_its_visitor_says) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t random = 13;
     uint64_t position = 0;
@@ -678,11 +651,11 @@ Test(store_lmdb, a_page_stops_where_its_visitor_says) {
     cr_assert_eq(count, 2);
     expect_page(fixture.store, model, &query, 1);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, messages_that_retention_took_are_skipped) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t random = 14;
     uint64_t position = 0;
@@ -707,7 +680,7 @@ Test(store_lmdb, messages_that_retention_took_are_skipped) {
     for (size_t i = 0; i < 3; i++) {
         free(models[i]);
     }
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 /* Damage. */
@@ -724,16 +697,16 @@ static store_error_t page_error(store_t *store, const model_mailbox_t *model, ui
     return store_page(store, &query, see_message, &seen, &more);
 }
 
-static void expect_damage_refused(fixture_t *fixture, const model_mailbox_t *model,
+static void expect_damage_refused(place_t *fixture, const model_mailbox_t *model,
                                   const raw_block_t *block, size_t length) {
     store_close(&fixture->store);
     raw_put(fixture, "blocks", &block->key, sizeof block->key, block->bytes, length);
-    cr_assert_eq(fixture_open(fixture), STORE_OK);
+    cr_assert_eq(place_open(fixture), STORE_OK);
     cr_assert_eq(page_error(fixture->store, model, 0), STORE_CORRUPT);
 }
 
 Test(store_lmdb, a_row_of_another_mailbox_or_seq_ends_a_walk_as_corrupt) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t random = 15;
     uint64_t position = 0;
@@ -763,11 +736,11 @@ Test(store_lmdb, a_row_of_another_mailbox_or_seq_ends_a_walk_as_corrupt) {
     seen_page_t seen = {.model = model};
     cr_assert_eq(store_lookup(fixture.store, damaged, see_message, &seen, &verdict), STORE_CORRUPT);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_head_that_points_elsewhere_is_corrupt) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t random = 16;
     uint64_t position = 0;
@@ -780,11 +753,11 @@ Test(store_lmdb, a_head_that_points_elsewhere_is_corrupt) {
     cr_assert_eq(store_page(fixture.store, &query, see_message, &seen, &more), STORE_CORRUPT);
     cr_assert_eq(seen.count, 0);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, damaged_rows_of_every_table_end_a_load_as_corrupt) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     static const struct {
         const char *table;
@@ -799,7 +772,7 @@ Test(store_lmdb, damaged_rows_of_every_table_end_a_load_as_corrupt) {
     store_close(&fixture.store);
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
         raw_put(&fixture, damages[i].table, damages[i].key, damages[i].key_length, "rubbish", 7);
-        cr_assert_eq(fixture_open(&fixture), STORE_OK);
+        cr_assert_eq(place_open(&fixture), STORE_OK);
         loaded_t loaded = {0};
         cr_assert_eq(store_load(fixture.store, see_record, &loaded), STORE_CORRUPT, "%s %zu",
                      damages[i].table, i);
@@ -807,15 +780,15 @@ Test(store_lmdb, damaged_rows_of_every_table_end_a_load_as_corrupt) {
         raw_put(&fixture, damages[i].table, damages[i].key, damages[i].key_length, NULL, 0);
     }
     raw_put(&fixture, "verdicts", "\1\0\0\0\0\0\0\0", 8, "\xFF\xFF", 2);
-    cr_assert_eq(fixture_open(&fixture), STORE_OK);
+    cr_assert_eq(place_open(&fixture), STORE_OK);
     code_t verdict;
     cr_assert_eq(store_lookup(fixture.store, 1, see_two, NULL, &verdict), STORE_CORRUPT);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
-static void file_bytes(const fixture_t *fixture, const char *name, char **bytes, size_t *length) {
+static void file_bytes(const place_t *fixture, const char *name, char **bytes, size_t *length) {
     char path[128];
-    fixture_path(fixture, name, path);
+    place_path(fixture, name, path);
     struct stat status;
     cr_assert_eq(stat(path, &status), 0);
     *length = (size_t)status.st_size;
@@ -827,7 +800,7 @@ static void file_bytes(const fixture_t *fixture, const char *name, char **bytes,
 }
 
 Test(store_lmdb, a_store_of_a_newer_schema_is_refused_and_not_touched) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     store_close(&fixture.store);
     raw_put(&fixture, "meta", "schema", 6, "\5\0\0\0", 4);
@@ -836,23 +809,23 @@ Test(store_lmdb, a_store_of_a_newer_schema_is_refused_and_not_touched) {
     size_t before_length;
     size_t after_length;
     file_bytes(&fixture, "store.mdb", &before, &before_length);
-    cr_assert_eq(fixture_open(&fixture), STORE_NEWER);
+    cr_assert_eq(place_open(&fixture), STORE_NEWER);
     cr_assert_null(fixture.store);
     file_bytes(&fixture, "store.mdb", &after, &after_length);
     cr_assert(before_length == after_length && memcmp(before, after, before_length) == 0);
     raw_put(&fixture, "meta", "schema", 6, "\0\0\0\0", 4);
-    cr_assert_eq(fixture_open(&fixture), STORE_CORRUPT);
+    cr_assert_eq(place_open(&fixture), STORE_CORRUPT);
     raw_put(&fixture, "meta", "schema", 6, "1", 1);
-    cr_assert_eq(fixture_open(&fixture), STORE_CORRUPT);
+    cr_assert_eq(place_open(&fixture), STORE_CORRUPT);
     raw_put(&fixture, "meta", "schema", 6, NULL, 0);
-    cr_assert_eq(fixture_open(&fixture), STORE_CORRUPT);
+    cr_assert_eq(place_open(&fixture), STORE_CORRUPT);
     free(before);
     free(after);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, the_store_of_another_realm_is_refused) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     store_close(&fixture.store);
     static const char *const others[] = {"b", "aa"};
@@ -861,25 +834,24 @@ Test(store_lmdb, the_store_of_another_realm_is_refused) {
         cr_assert_eq(store_lmdb_open(&fixture.store, fixture.directory, &realm), STORE_OTHER);
         cr_assert_null(fixture.store);
     }
-    cr_assert_eq(fixture_open(&fixture), STORE_OK);
-    fixture_deinit(&fixture);
+    cr_assert_eq(place_open(&fixture), STORE_OK);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_second_opening_is_refused) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
-    fixture_t second = fixture;
-    cr_assert_eq(fixture_open(&second), STORE_BUSY);
+    place_t second = fixture;
+    cr_assert_eq(place_open(&second), STORE_BUSY);
     cr_assert_null(second.store);
     record_t user = user_of(1, "alice");
     cr_assert_eq(store_commit(fixture.store, &user, 1), STORE_OK);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
-static void file_write(const fixture_t *fixture, const char *name, const void *bytes,
-                       size_t length) {
+static void file_write(const place_t *fixture, const char *name, const void *bytes, size_t length) {
     char path[128];
-    fixture_path(fixture, name, path);
+    place_path(fixture, name, path);
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     cr_assert_geq(file, 0);
     cr_assert_eq(write(file, bytes, length), (ssize_t)length);
@@ -887,7 +859,7 @@ static void file_write(const fixture_t *fixture, const char *name, const void *b
 }
 
 Test(store_lmdb, a_file_that_is_no_store_is_refused) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     store_close(&fixture.store);
     char rubbish[20000];
@@ -895,21 +867,21 @@ Test(store_lmdb, a_file_that_is_no_store_is_refused) {
     static const size_t lengths[] = {1, 100, 4096, sizeof rubbish};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         file_write(&fixture, "store.mdb", rubbish, lengths[i]);
-        cr_assert_eq(fixture_open(&fixture), STORE_CORRUPT);
+        cr_assert_eq(place_open(&fixture), STORE_CORRUPT);
         cr_assert_null(fixture.store);
     }
     file_write(&fixture, "store.mdb", rubbish, 0);
-    cr_assert_eq(fixture_open(&fixture), STORE_OK, "an empty file is a new store");
-    fixture_deinit(&fixture);
+    cr_assert_eq(place_open(&fixture), STORE_OK, "an empty file is a new store");
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, an_lmdb_file_of_somebody_else_is_refused) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     store_close(&fixture.store);
     file_write(&fixture, "store.mdb", "", 0);
     char path[128];
-    fixture_path(&fixture, "store.mdb", path);
+    place_path(&fixture, "store.mdb", path);
     MDB_env *env;
     MDB_txn *txn;
     MDB_dbi dbi;
@@ -921,12 +893,12 @@ Test(store_lmdb, an_lmdb_file_of_somebody_else_is_refused) {
     MDB_val value = {.mv_size = 4, .mv_data = bytes};
     cr_assert_eq(mdb_put(txn, dbi, &value, &value, 0), 0);
     raw_close(env, txn);
-    cr_assert_eq(fixture_open(&fixture), STORE_CORRUPT);
-    fixture_deinit(&fixture);
+    cr_assert_eq(place_open(&fixture), STORE_CORRUPT);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_file_that_lost_its_end_is_corrupt_and_no_signal) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t random = 17;
     uint64_t position = 0;
@@ -940,7 +912,7 @@ Test(store_lmdb, a_file_that_lost_its_end_is_corrupt_and_no_signal) {
     for (size_t kept = 8192; kept < length; kept += 4096) {
         file_write(&fixture, "store.mdb", bytes, kept);
         loaded_t loaded = {0};
-        store_error_t error = fixture_open(&fixture);
+        store_error_t error = place_open(&fixture);
         if (error == STORE_OK) {
             error = store_load(fixture.store, see_record, &loaded);
         }
@@ -951,7 +923,7 @@ Test(store_lmdb, a_file_that_lost_its_end_is_corrupt_and_no_signal) {
     cr_assert_gt(refused, 10);
     free(bytes);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_directory_that_is_not_there_is_an_io_error) {
@@ -993,7 +965,7 @@ static bool count_message(void *context, const message_t *message) {
 }
 
 Test(store_lmdb, the_map_grows_over_several_doublings) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t position = 0;
     model_mailbox_t *model = model_new(1);
@@ -1007,7 +979,7 @@ Test(store_lmdb, the_map_grows_over_several_doublings) {
     }
     char path[128];
     struct stat status;
-    fixture_path(&fixture, "store.mdb", path);
+    place_path(&fixture, "store.mdb", path);
     cr_assert_eq(stat(path, &status), 0);
     cr_assert_gt((uint64_t)status.st_size, STORE_MAP_BYTES_START * 3);
     fixture_reopen(&fixture);
@@ -1016,7 +988,7 @@ Test(store_lmdb, the_map_grows_over_several_doublings) {
     cr_assert_eq(store_load(fixture.store, see_record, &loaded), STORE_OK);
     cr_assert_eq(loaded.count, model->count);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 static bool see_floor(void *context, const record_t *record) {
@@ -1033,8 +1005,8 @@ static void expect_floor(store_t *store, uint64_t position, bool copied) {
 }
 
 Test(store_lmdb, a_backup_is_a_store_of_its_own) {
-    fixture_t fixture;
-    fixture_t restored;
+    place_t fixture;
+    place_t restored;
     fixture_init(&fixture);
     fixture_init(&restored);
     uint64_t random = 18;
@@ -1043,7 +1015,7 @@ Test(store_lmdb, a_backup_is_a_store_of_its_own) {
     models_commit(fixture.store, &model, 1, 1000, &position, &random);
     char backup[128];
     char target[128];
-    fixture_path(&fixture, "backup.mdb", backup);
+    place_path(&fixture, "backup.mdb", backup);
     cr_assert_eq(store_backup(fixture.store, backup, (span_t){0}), STORE_OK);
     cr_assert_eq(store_backup(fixture.store, backup, (span_t){0}), STORE_IO, "it exists");
     struct stat status;
@@ -1052,9 +1024,9 @@ Test(store_lmdb, a_backup_is_a_store_of_its_own) {
     uint32_t count = model->count;
     models_commit(fixture.store, &model, 1, 1000, &position, &random);
     store_close(&restored.store);
-    fixture_path(&restored, "store.mdb", target);
+    place_path(&restored, "store.mdb", target);
     cr_assert_eq(rename(backup, target), 0);
-    cr_assert_eq(fixture_open(&restored), STORE_OK);
+    cr_assert_eq(place_open(&restored), STORE_OK);
     model->count = count;
     expect_pages_at_random(restored.store, model, 200, 1, &random);
     models_commit(restored.store, &model, 1, 10, &position, &random);
@@ -1065,13 +1037,13 @@ Test(store_lmdb, a_backup_is_a_store_of_its_own) {
     expect_floor(restored.store, 77, false);
     cr_assert_eq(store_backup(fixture.store, "/nowhere/backup.mdb", (span_t){0}), STORE_IO);
     free(model);
-    fixture_deinit(&restored);
-    fixture_deinit(&fixture);
+    place_deinit(&restored);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_backup_carries_a_note_along) {
-    fixture_t fixture;
-    fixture_t restored;
+    place_t fixture;
+    place_t restored;
     char backup[128];
     char target[128];
     char note[STORE_NOTE_BYTES_MAX];
@@ -1080,25 +1052,25 @@ Test(store_lmdb, a_backup_carries_a_note_along) {
     fixture_init(&restored);
     cr_assert_eq(store_note(fixture.store, note, &length), STORE_OK);
     cr_assert_eq(length, 0);
-    fixture_path(&fixture, "backup.mdb", backup);
+    place_path(&fixture, "backup.mdb", backup);
     cr_assert_eq(store_backup(fixture.store, backup, (span_t){"carry me", 8}), STORE_OK);
     cr_assert_eq(store_note(fixture.store, note, &length), STORE_OK);
     cr_assert_eq(length, 0, "only the copy has it");
     store_close(&restored.store);
-    fixture_path(&restored, "store.mdb", target);
+    place_path(&restored, "store.mdb", target);
     cr_assert_eq(rename(backup, target), 0);
-    cr_assert_eq(fixture_open(&restored), STORE_OK);
+    cr_assert_eq(place_open(&restored), STORE_OK);
     cr_assert_eq(store_note(restored.store, note, &length), STORE_OK);
     cr_assert(length == 8 && memcmp(note, "carry me", 8) == 0);
-    fixture_deinit(&restored);
-    fixture_deinit(&fixture);
+    place_deinit(&restored);
+    place_deinit(&fixture);
 }
 
 /* A reader is another process: what it sees is its exit status. */
 
 typedef int reader_fn(store_t *store, const name_t *realm);
 
-static int status_of_reader(const fixture_t *fixture, reader_fn *look) {
+static int status_of_reader(const place_t *fixture, reader_fn *look) {
     pid_t child = fork();
     cr_assert_geq(child, 0);
     if (child == 0) {
@@ -1144,7 +1116,7 @@ static int reads_but_cannot_write(store_t *store, const name_t *realm) {
 }
 
 Test(store_lmdb, a_reader_looks_on_while_the_store_is_open) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t random = 19;
     uint64_t position = 0;
@@ -1161,7 +1133,7 @@ Test(store_lmdb, a_reader_looks_on_while_the_store_is_open) {
     cr_assert_eq(status_of_reader(&fixture, reads_but_cannot_write), 0);
     models_commit(fixture.store, &model, 1, 10, &position, &random);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 /* The map grows under a reader that is open already. */
@@ -1178,7 +1150,7 @@ static int follows_the_growth(store_t *store, const name_t *realm) {
 }
 
 Test(store_lmdb, a_reader_follows_a_map_that_grows) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     uint64_t position = 0;
     model_mailbox_t *model = model_new(1);
@@ -1199,20 +1171,20 @@ Test(store_lmdb, a_reader_follows_a_map_that_grows) {
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", WEXITSTATUS(status));
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_lmdb, a_reader_refuses_what_is_no_store) {
-    fixture_t fixture;
+    place_t fixture;
     char path[128];
     fixture_init(&fixture);
     store_close(&fixture.store);
-    fixture_path(&fixture, "store.mdb", path);
+    place_path(&fixture, "store.mdb", path);
     cr_assert_eq(truncate(path, 4096 * 3), 0);
     cr_assert_eq(status_of_reader(&fixture, reads_but_cannot_write), 100 + STORE_CORRUPT);
     cr_assert_eq(unlink(path), 0);
     cr_assert_eq(status_of_reader(&fixture, reads_but_cannot_write), 100 + STORE_CORRUPT);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 /* kill -9 of a process that commits in a loop. */
@@ -1228,9 +1200,8 @@ static bool note_last(void *context, const record_t *record) {
 }
 
 /* The child: never returns. Tells each position up to which it has committed. */
-static _Noreturn void commit_until_killed(fixture_t *fixture, model_mailbox_t *model,
-                                          int pipe_end) {
-    if (fixture_open(fixture) != STORE_OK ||
+static _Noreturn void commit_until_killed(place_t *fixture, model_mailbox_t *model, int pipe_end) {
+    if (place_open(fixture) != STORE_OK ||
         store_load(fixture->store, note_last, model) != STORE_OK) {
         _exit(1);
     }
@@ -1249,7 +1220,7 @@ static _Noreturn void commit_until_killed(fixture_t *fixture, model_mailbox_t *m
 }
 
 /* Runs a child until it told `reports` positions, kills it, returns the last one that it told. */
-static uint64_t run_and_kill(fixture_t *fixture, size_t reports) {
+static uint64_t run_and_kill(place_t *fixture, size_t reports) {
     int ends[2];
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
     model_mailbox_t *model = model_new(1);
@@ -1275,12 +1246,12 @@ static uint64_t run_and_kill(fixture_t *fixture, size_t reports) {
 }
 
 Test(store_lmdb, every_reported_commit_survives_kill_9) {
-    fixture_t fixture;
+    place_t fixture;
     fixture_init(&fixture);
     for (size_t round = 0; round < 20; round++) {
         store_close(&fixture.store);
         uint64_t reported = run_and_kill(&fixture, 1 + round * 3);
-        cr_assert_eq(fixture_open(&fixture), STORE_OK);
+        cr_assert_eq(place_open(&fixture), STORE_OK);
         model_mailbox_t *model = model_new(1);
         cr_assert_eq(store_load(fixture.store, note_last, model), STORE_OK);
         cr_assert_geq(model->count, reported);
@@ -1290,15 +1261,15 @@ Test(store_lmdb, every_reported_commit_survives_kill_9) {
         expect_page(fixture.store, model, &query, 1);
         free(model);
     }
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 /* A full disk. */
 
-static void disk_fill(const fixture_t *fixture) {
+static void disk_fill(const place_t *fixture) {
     static const char zeros[4096];
     char path[128];
-    fixture_path(fixture, "filler", path);
+    place_path(fixture, "filler", path);
     int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     cr_assert_geq(file, 0);
     while (write(file, zeros, sizeof zeros) > 0) {
@@ -1308,10 +1279,10 @@ static void disk_fill(const fixture_t *fixture) {
 }
 
 /* Gives back so many bytes of a disk that disk_fill filled. */
-static void disk_free(const fixture_t *fixture, off_t bytes) {
+static void disk_free(const place_t *fixture, off_t bytes) {
     char path[128];
     struct stat status;
-    fixture_path(fixture, "filler", path);
+    place_path(fixture, "filler", path);
     cr_assert_eq(stat(path, &status), 0);
     cr_assert_eq(truncate(path, status.st_size > bytes ? status.st_size - bytes : 0), 0);
 }
@@ -1359,11 +1330,11 @@ static size_t commit_until_full(store_t *store, model_mailbox_t *model) {
 }
 
 Test(store_lmdb, a_full_disk_refuses_commits_and_loses_nothing) {
-    fixture_t fixture;
+    place_t fixture;
     (void)snprintf(fixture.directory, sizeof fixture.directory, "/tmp/realmgate-store-XXXXXX");
     cr_assert_not_null(mkdtemp(fixture.directory));
     disk_mount(fixture.directory);
-    cr_assert_eq(fixture_open(&fixture), STORE_OK);
+    cr_assert_eq(place_open(&fixture), STORE_OK);
     model_mailbox_t *model = model_new(1);
     disk_fill(&fixture);
     size_t useful = 0;
@@ -1379,9 +1350,9 @@ Test(store_lmdb, a_full_disk_refuses_commits_and_loses_nothing) {
     }
     cr_assert(useful >= 3 && model->count > 1000, "%zu rounds, %u messages", useful, model->count);
     char path[128];
-    fixture_path(&fixture, "backup.mdb", path);
+    place_path(&fixture, "backup.mdb", path);
     cr_assert_eq(store_backup(fixture.store, path, (span_t){0}), STORE_FULL);
-    fixture_path(&fixture, "filler", path);
+    place_path(&fixture, "filler", path);
     cr_assert_eq(unlink(path), 0);
     uint64_t random = 19;
     uint64_t position = model->positions[model->count];
@@ -1395,14 +1366,14 @@ Test(store_lmdb, a_full_disk_refuses_commits_and_loses_nothing) {
 }
 
 Test(store_lmdb, a_store_on_a_full_disk_is_refused_and_made_later) {
-    fixture_t fixture;
+    place_t fixture;
     (void)snprintf(fixture.directory, sizeof fixture.directory, "/tmp/realmgate-store-XXXXXX");
     cr_assert_not_null(mkdtemp(fixture.directory));
     disk_mount(fixture.directory);
     disk_fill(&fixture);
     store_error_t error = STORE_FULL;
     for (size_t pages = 0; pages < 40 && error == STORE_FULL; pages++) {
-        error = fixture_open(&fixture);
+        error = place_open(&fixture);
         disk_free(&fixture, error == STORE_FULL ? 4096 : 0);
     }
     cr_assert_eq(error, STORE_OK, "%s", store_error_text(error));

@@ -1,8 +1,9 @@
-/* links: base store */
+/* links: base store; sources: support/store_place.c */
 /*
  * What retention does to the store: pages, loads and lookups around what is gone, against a model
  * that is only lists; a missing message where none may be missing; and a file that stops growing.
  */
+#include "../support/store_place.h"
 #include "store/lmdb.h"
 
 #include <criterion/criterion.h>
@@ -12,33 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct fixture {
-    char directory[64];
-    char file[96];
-    store_t *store;
-} fixture_t;
-
-static void fixture_open(fixture_t *fixture) {
-    const name_t realm = {.length = 1, .text = "a"};
-    cr_assert_eq(store_lmdb_open(&fixture->store, fixture->directory, &realm), STORE_OK);
+static void fixture_open(place_t *fixture) {
+    cr_assert_eq(place_open(fixture), STORE_OK);
 }
 
-static void fixture_init(fixture_t *fixture) {
-    (void)snprintf(fixture->directory, sizeof fixture->directory, "/tmp/realmgate-store-XXXXXX");
-    cr_assert_not_null(mkdtemp(fixture->directory));
-    (void)snprintf(fixture->file, sizeof fixture->file, "%s/store.mdb", fixture->directory);
+static void fixture_init(place_t *fixture) {
+    place_init(fixture);
     fixture_open(fixture);
-}
-
-static void fixture_deinit(fixture_t *fixture) {
-    static const char *const ends[] = {"", "-lock", "-journal", "-journal2"};
-    store_close(&fixture->store);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        char file[160];
-        (void)snprintf(file, sizeof file, "%s%s", fixture->file, ends[i]);
-        cr_assert_eq(unlink(file), 0);
-    }
-    cr_assert_eq(rmdir(fixture->directory), 0);
 }
 
 static uint64_t random_next(uint64_t *state) {
@@ -108,7 +89,7 @@ static message_t append(model_t *model, unsigned mailbox) {
                        .text = {"halo", 4}};
 }
 
-static void commit_messages(fixture_t *fixture, model_t *model, unsigned count) {
+static void commit_messages(place_t *fixture, model_t *model, unsigned count) {
     record_t records[64];
     while (count > 0) {
         size_t size = count < 64 ? count : 64;
@@ -124,7 +105,7 @@ static void commit_messages(fixture_t *fixture, model_t *model, unsigned count) 
 
 /* Lets go what stands up to a position, except in the mailboxes that are named by bits, in one
  * commit. */
-static void forget(fixture_t *fixture, model_t *model, uint32_t last, unsigned kept) {
+static void forget(place_t *fixture, model_t *model, uint32_t last, unsigned kept) {
     static record_t records[POSITIONS_MAX];
     size_t count = 0;
     for (uint32_t position = 1; position <= last; position++) {
@@ -163,7 +144,7 @@ static bool see(void *context, const message_t *message) {
 }
 
 /* The page that a filter over what is left gives. */
-static void expect_page(const fixture_t *fixture, const model_t *model, unsigned mailbox,
+static void expect_page(const place_t *fixture, const model_t *model, unsigned mailbox,
                         const page_query_t *query) {
     static uint32_t wanted[POSITIONS_MAX];
     seen_t seen = {0};
@@ -199,7 +180,7 @@ static uint32_t random_bound(model_t *model, unsigned mailbox) {
     }
 }
 
-static void expect_pages(const fixture_t *fixture, model_t *model, unsigned rounds) {
+static void expect_pages(const place_t *fixture, model_t *model, unsigned rounds) {
     for (unsigned round = 0; round < rounds; round++) {
         unsigned mailbox = random_below(&model->random, MAILBOXES);
         uint32_t head = model->heads[mailbox];
@@ -216,7 +197,7 @@ static void expect_pages(const fixture_t *fixture, model_t *model, unsigned roun
 }
 
 /* All that is left, a few rows at a time. */
-static void expect_oldest(const fixture_t *fixture, model_t *model) {
+static void expect_oldest(const place_t *fixture, model_t *model) {
     message_age_t rows[50];
     uint32_t count;
     bool end = false;
@@ -249,7 +230,7 @@ static model_t *model_new(rule_t rule) {
 }
 
 static void forget_bit_by_bit(rule_t rule) {
-    fixture_t fixture;
+    place_t fixture;
     model_t *model = model_new(rule);
     fixture_init(&fixture);
     for (unsigned round = 0; round < 12; round++) {
@@ -267,7 +248,7 @@ static void forget_bit_by_bit(rule_t rule) {
     expect_pages(&fixture, model, 100);
     expect_oldest(&fixture, model);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 Test(store_retention, pages_are_as_the_model_says_whatever_is_gone) {
@@ -285,7 +266,7 @@ static record_t gone_of(uint64_t first, uint64_t last) {
 }
 
 Test(store_retention, a_message_that_is_missing_behind_the_cut_is_damage) {
-    fixture_t fixture;
+    place_t fixture;
     model_t *model = model_new(RULE_FOURS);
     fixture_init(&fixture);
     commit_messages(&fixture, model, 400);
@@ -304,7 +285,7 @@ Test(store_retention, a_message_that_is_missing_behind_the_cut_is_damage) {
     query.limit += 1;
     cr_assert_eq(store_page(fixture.store, &query, see, &seen, &more), STORE_CORRUPT);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 typedef struct loaded {
@@ -327,7 +308,7 @@ static bool see_record(void *context, const record_t *record) {
 }
 
 Test(store_retention, a_load_gives_the_cut_and_what_is_left) {
-    fixture_t fixture;
+    place_t fixture;
     model_t *model = model_new(RULE_FOURS);
     fixture_init(&fixture);
     loaded_t loaded = {0};
@@ -341,10 +322,10 @@ Test(store_retention, a_load_gives_the_cut_and_what_is_left) {
     cr_assert_eq(store_load(fixture.store, see_record, &loaded), STORE_OK);
     cr_assert(loaded.cuts == 1 && loaded.cut == 60 && loaded.messages == 40 && loaded.others == 0);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
-static code_t verdict_of(const fixture_t *fixture, uint64_t position, uint32_t count) {
+static code_t verdict_of(const place_t *fixture, uint64_t position, uint32_t count) {
     seen_t seen = {0};
     code_t verdict;
     cr_assert_eq(store_lookup(fixture->store, position, see, &seen, &verdict), STORE_OK);
@@ -353,7 +334,7 @@ static code_t verdict_of(const fixture_t *fixture, uint64_t position, uint32_t c
 }
 
 Test(store_retention, verdicts_go_with_their_messages) {
-    fixture_t fixture;
+    place_t fixture;
     model_t *model = model_new(RULE_FOURS);
     fixture_init(&fixture);
     commit_messages(&fixture, model, 60);
@@ -370,7 +351,7 @@ Test(store_retention, verdicts_go_with_their_messages) {
     cr_assert_eq(verdict_of(&fixture, 31, 1), CODE_OK);
     cr_assert_eq(verdict_of(&fixture, 40, 1), CODE_NO_USER);
     free(model);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }
 
 /* The file. */
@@ -378,7 +359,7 @@ Test(store_retention, verdicts_go_with_their_messages) {
 enum { WINDOW = 6000, ROUND = 300, WARM_UP = 60, ROUNDS = 400 };
 
 /* Messages of all lengths: some share a page, some have one of their own, some need two. */
-static void steady_round(fixture_t *fixture, uint64_t *position, uint64_t *random) {
+static void steady_round(place_t *fixture, uint64_t *position, uint64_t *random) {
     static record_t records[ROUND + 2];
     static char text[TEXT_BYTES_MAX];
     memset(text, 'x', sizeof text);
@@ -408,14 +389,16 @@ static void steady_round(fixture_t *fixture, uint64_t *position, uint64_t *rando
     cr_assert_eq(store_fold(fixture->store), STORE_OK); /* pages are free again only then */
 }
 
-static int64_t file_bytes(const fixture_t *fixture) {
+static int64_t file_bytes(const place_t *fixture) {
     struct stat status;
-    cr_assert_eq(stat(fixture->file, &status), 0);
+    char file[128];
+    place_path(fixture, "store.mdb", file);
+    cr_assert_eq(stat(file, &status), 0);
     return status.st_size;
 }
 
 /* Readers in between must not hold old pages fast. */
-static void read_something(const fixture_t *fixture, uint64_t position) {
+static void read_something(const place_t *fixture, uint64_t position) {
     page_query_t query = {.mailbox = 1,
                           .newest_position = position,
                           .newest_seq = (uint32_t)position,
@@ -427,7 +410,7 @@ static void read_something(const fixture_t *fixture, uint64_t position) {
 }
 
 Test(store_retention, a_file_with_steady_traffic_reaches_a_size_and_stays_there) {
-    fixture_t fixture;
+    place_t fixture;
     uint64_t position = 0;
     uint64_t random = 4711;
     int64_t warm_bytes = 0;
@@ -446,5 +429,5 @@ Test(store_retention, a_file_with_steady_traffic_reaches_a_size_and_stays_there)
     int64_t bytes = file_bytes(&fixture);
     cr_assert(bytes <= warm_bytes * 12 / 10, "%lld bytes, %lld when warm", (long long)bytes,
               (long long)warm_bytes);
-    fixture_deinit(&fixture);
+    place_deinit(&fixture);
 }

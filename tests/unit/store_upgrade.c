@@ -205,17 +205,6 @@ Test(store_upgrade, what_was_begun_is_ended) {
     place_deinit(&place);
 }
 
-static store_error_t dump_count(const place_t *place, uint64_t *count) {
-    store_t *store;
-    name_t name;
-    *count = 0;
-    store_error_t error = store_lmdb_open_reader(&store, place->directory, &name);
-    if (error == STORE_OK)
-        error = store_dump(store, count_message, count);
-    store_close(&store);
-    return error;
-}
-
 Test(store_upgrade, who_only_reads_has_it_taken_over_first) {
     place_t place;
     uint64_t count;
