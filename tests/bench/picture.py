@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape
 WIDTH, HEIGHT = 610, 400  # of a panel
 LEFT, RIGHT, TOP, BOTTOM = 64, 220, 56, 52
 LABEL_STEP = 15
+TICKS_MAX, APART = 6, 1.4
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #808080 }
 .title { font-size: 15px; font-weight: 600 }
@@ -18,7 +19,8 @@ text { font: 12px system-ui, sans-serif; fill: #808080 }
 # Middle tones that keep apart for most eyes, on white as on black; floors are grey and broken.
 COLOURS = {"echo": "#8a8a8a", "durable": "#8a8a8a", "ping": "#e08a00", "send": "#d1481f",
            "redis": "#2f7fc4", "jetstream": "#169c72", "ngircd": "#b565a7",
-           "ejabberd": "#7a72d0"}
+           "ejabberd": "#7a72d0", "messages": "#169c72", "users": "#d1481f",
+           "groups": "#b565a7", "pages": "#2f7fc4", "connections": "#e08a00", "links": "#7a72d0"}
 DASHES = {"echo": "2 4", "durable": "8 4"}
 
 
@@ -62,15 +64,23 @@ def panel_parts(title, x_title, lines, unit):
                HEIGHT - BOTTOM, TOP)
     return [text(LEFT, 26, title, "title"),
             text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, x_title, anchor="middle"),
-            *grid_across(across, xs), *grid_up(up, unit),
+            *grid_across(across, ticks_across(xs)), *grid_up(up, unit),
             *(part for line in lines for part in line_parts(across, up, *line)),
             *labels(lines, up)]
 
 
-def grid_across(across, xs):
-    for x in xs:
+def ticks_across(xs):
+    """Where the points are, if these are few and apart; else the powers of ten between them."""
+    if len(xs) <= TICKS_MAX and all(b > a * APART for a, b in zip(xs, xs[1:])):
+        return {x: f"{x}" for x in xs}
+    powers = range(math.ceil(math.log10(xs[0])), math.floor(math.log10(xs[-1])) + 1)
+    return {10 ** power: tick(10 ** power, "") for power in powers}
+
+
+def grid_across(across, ticks):
+    for x, label in ticks.items():
         yield rule(across(x), TOP, across(x), HEIGHT - BOTTOM, "fine")
-        yield text(across(x), HEIGHT - BOTTOM + 18, f"{x}", anchor="middle")
+        yield text(across(x), HEIGHT - BOTTOM + 18, label, anchor="middle")
 
 
 def grid_up(up, unit):

@@ -97,11 +97,16 @@ def page_us(bench, server, where):
     return 1e6 / measured(bench, server, talk, pipeline=16)["per_s"]
 
 
-def measure_pages(bench, many):
-    """Around the middle of the mailbox, each time elsewhere where it is large enough."""
-    middle = bench.options.big // OWNERS_PART // 2
+def deep_within(count):
+    """Around the middle of the owner's mailbox, each time elsewhere where it is large enough."""
+    middle = count // OWNERS_PART // 2
     text = f"{middle // 100_000}%z" if middle >= 100_000 else str(middle)
-    yield ("deep-page", page_us(bench, many, ""), page_us(bench, many, f"BEFORE {text} "))
+    return f"BEFORE {text} "
+
+
+def measure_pages(bench, many):
+    yield ("deep-page", page_us(bench, many, ""),
+           page_us(bench, many, deep_within(bench.options.big)))
 
 
 def stored(realm):
