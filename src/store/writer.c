@@ -66,7 +66,8 @@ int writer_flush(writer_t *writer) {
         return 0;
     }
     MDB_val key = lmdb_value(&block->last, sizeof block->last);
-    MDB_val value = lmdb_value(block->bytes, block->length);
+    span_t bytes = block_bytes(block);
+    MDB_val value = lmdb_value(bytes.bytes, bytes.length);
     int code = mdb_cursor_put(writer->append_cursor, &key, &value, 0);
     block->length = 0;
     return code;
@@ -76,7 +77,7 @@ int writer_append(writer_t *writer, uint64_t position, span_t row) {
     if (position <= writer->last_position) {
         return MDB_KEYEXIST;
     }
-    int code = block_fits(&writer->block, row.length) ? 0 : writer_flush(writer);
+    int code = block_fits(&writer->block, position, row.length) ? 0 : writer_flush(writer);
     if (code == 0) {
         block_add(&writer->block, position, row);
         writer->last_position = position;
@@ -94,7 +95,8 @@ static int block_cut(block_t *rest, block_reader_t *reader, uint64_t first, uint
     while (block_next(reader, &row)) {
         if (reader->position >= first && reader->position <= last) {
             *keeps_all = false;
-        } else if (row.length <= MESSAGE_ROW_BYTES_MAX && block_fits(rest, row.length)) {
+        } else if (row.length <= MESSAGE_ROW_BYTES_MAX &&
+                   block_fits(rest, reader->position, row.length)) {
             block_add(rest, reader->position, row);
         } else {
             return MDB_CORRUPTED;
@@ -125,7 +127,8 @@ static int delete_from(MDB_cursor *cursor, MDB_val *key, const MDB_val *value, u
     }
     uint64_t position = reader.key;
     MDB_val same_key = lmdb_value(&position, sizeof position);
-    MDB_val left = lmdb_value(rest.bytes, rest.length);
+    span_t bytes = block_bytes(&rest);
+    MDB_val left = lmdb_value(bytes.bytes, bytes.length);
     return mdb_cursor_put(cursor, &same_key, &left, MDB_CURRENT);
 }
 
