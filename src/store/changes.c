@@ -192,7 +192,7 @@ static void take_change(row_reader_t *reader, change_t *change) {
 /* Takes the next change off; false for bytes that no encoder of ours writes. */
 static bool changes_next(span_t *left, change_t *change) {
     row_reader_t reader = {.at = left->bytes, .left = left->length};
-    change->operation = row_u8(&reader);
+    *change = (change_t){.operation = row_u8(&reader)};
     if (change->operation == OPERATION_MESSAGE) {
         take_message(&reader, change);
     } else {
